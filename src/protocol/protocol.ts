@@ -1,0 +1,164 @@
+import type { Clock } from '../shared/clock.ts';
+import type { Duplex } from '../shared/duplex.ts';
+import type { EventSink } from './event.ts';
+
+/** A wire protocol: everything the product knows of it. One folder each; `registry.ts` lists them. */
+export interface Protocol {
+  readonly name: string;
+  readonly defaultPort: number;
+  /** Gateway side: ends the client program's login with the session's credential. */
+  readonly frontend: Frontend;
+  /** Agent side: logs in at the resource with the resource's credentials. */
+  readonly backend: Backend;
+  createDecoder(options: DecoderOptions): Decoder;
+  /** What a client program needs to reach the local port. */
+  connectInfo(local: LocalEndpoint): ConnectInfo;
+  /** One statement as a person would type it; control characters are the caller's to escape. */
+  renderParameter(type: number, format: number, value: Uint8Array): string;
+  /** The protocol's own fatal error, for streams that never reached a frontend (session ended, gateway away). */
+  fatal(code: string, message: string): Uint8Array;
+}
+
+export interface LocalEndpoint {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+}
+
+export interface ConnectInfo {
+  /** Printed for people and set as DATABASE_URL (or the protocol's own variable). */
+  dsn: string;
+  environment: Record<string, string>;
+}
+
+// ── gateway side ────────────────────────────────────────────────────────────
+
+export interface LocalCredential {
+  user: string;
+  password: string;
+  database: string;
+}
+
+export interface FrontendContext {
+  credential: LocalCredential;
+  randomBytes(size: number): Uint8Array;
+  messageBytesMax: number;
+}
+
+/** What the login phase came to. No byte has been sent to any resource yet. */
+export type Admission =
+  /** The client proved the credential. `startup` goes to the agent; the client is still waiting for its greeting. */
+  | { kind: 'admitted'; startup: Startup; leftover: Uint8Array; clientVersion?: string }
+  /** A cancel request on a connection of its own. */
+  | { kind: 'cancel'; key: Uint8Array }
+  /** The client was told why in its own protocol; `record` says what the record shows. */
+  | { kind: 'refused'; reason: string; message: string }
+  /** The client went away before it said anything (a port probe). */
+  | { kind: 'gone' };
+
+/** Allow-listed, parsed start-up facts; strings never enter a connection string. */
+export interface Startup {
+  parameters: Record<string, string>;
+}
+
+export interface Frontend {
+  /** Runs the login on the client's stream. Never throws for what the client sent; rejects only when the stream is reset. */
+  admit(client: Duplex, context: FrontendContext): Promise<Admission>;
+  /** Sends what tells the client that it is in: for PostgreSQL AuthenticationOk, ParameterStatus, our BackendKeyData, ReadyForQuery. */
+  greet(client: Duplex, greeting: Uint8Array, cancelKey: Uint8Array): Promise<void>;
+  /** Length in bytes of the cancel keys that this frontend hands out. */
+  readonly cancelKeyBytes: number;
+}
+
+// ── agent side ──────────────────────────────────────────────────────────────
+
+/** A byte pipe to the resource; TLS can be started on it once. The agent makes it, so protocols do no I/O of their own. */
+export interface Transport extends Duplex {
+  /** Starts TLS. Throws if bytes are buffered (nothing may cross a plaintext → TLS switch). `alpn` e.g. `postgresql`. */
+  startTls(options: { alpn?: string }): Promise<void>;
+  readonly encrypted: boolean;
+  /** RFC 5929 `tls-server-end-point` hash input: the server certificate (DER), once TLS runs. */
+  readonly peerCertificate: Uint8Array | undefined;
+}
+
+export interface BackendCredentials {
+  user: string;
+  password: string | undefined;
+  database: string;
+}
+
+/** libpq's words. */
+export type TlsMode = 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
+
+export interface BackendContext {
+  dial(): Promise<Transport>;
+  tlsMode: TlsMode;
+  credentials: BackendCredentials;
+  startup: Startup;
+  /** Set as application_name or the protocol's like, so that the server's own log can be joined to the record. */
+  label: string;
+  randomBytes(size: number): Uint8Array;
+}
+
+export interface BackendReady {
+  resource: Transport;
+  /** Opaque to the gateway's core: given to `Frontend.greet`. */
+  greeting: Uint8Array;
+  /** Bytes that came after the greeting. */
+  leftover: Uint8Array;
+  /** Cancels what runs on this stream, on a connection of its own. */
+  cancel(): Promise<void>;
+}
+
+export interface Backend {
+  /** Throws UserError HOOP_RESOURCE_UNREACHABLE with a message without secrets. */
+  connect(context: BackendContext): Promise<BackendReady>;
+}
+
+// ── decoding ────────────────────────────────────────────────────────────────
+
+export interface DecoderOptions {
+  sink: EventSink;
+  clock: Clock;
+  messageBytesMax: number;
+  /** The greeting the client saw: initial state (client_encoding, …). */
+  greeting: Uint8Array;
+}
+
+/**
+ * What is to be done after some bytes were decoded. Before anything of `toResource` leaves, all that was appended to the sink
+ * must be durable. `end` closes the stream after the bytes were written.
+ */
+export interface Step {
+  toResource: Uint8Array[];
+  toClient: Uint8Array[];
+  end: StreamEnd | null;
+}
+
+export interface StreamEnd {
+  /** `client` closed, `resource` closed, `refused` by the gateway. */
+  by: 'client' | 'resource' | 'refused';
+  reason: string;
+}
+
+/**
+ * One per stream; pure. Sees both sides, so that it can pair answers with questions. Chunks may be cut anywhere: the same bytes in
+ * other cuts give the same events (adjacent `data` events apart). Malformed bytes and impossible answers never throw: they give a
+ * refusal event, the protocol's own error in `toClient`, and `end`.
+ */
+export interface Decoder {
+  client(chunk: Uint8Array): Step;
+  resource(chunk: Uint8Array): Step;
+  /** The client ended its half (or was lost). Bytes of an incomplete message are a refusal. */
+  clientEnded(): Step;
+  /** The resource ended its half: statements in flight become `unknown`. */
+  resourceEnded(): Step;
+  /** The session is over for a reason of ours (killed, recorder failed, gateway stopping): outcomes `unknown`, a fatal error for the client. */
+  abort(code: string, message: string): Step;
+  /** A cancel request for this stream arrived; true if something is in flight (then it is to be forwarded). */
+  cancel(): boolean;
+  /** Bytes of incomplete or waiting messages. */
+  readonly heldBytes: number;
+}

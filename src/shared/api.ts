@@ -1,0 +1,219 @@
+/**
+ * The gateway's HTTP API as the command line uses it: one zod schema per body, shared by both sides. All paths are under
+ * `/api/v1`, all bodies JSON, all times RFC 3339 in UTC with milliseconds, all names lower-case. Field names are stable.
+ * Authentication: `Authorization: DPoP <access token>` and a `DPoP` proof (RFC 9449). Errors: `ApiError` with a 4xx / 5xx status.
+ */
+import { z } from 'zod';
+
+export const apiPrefix = '/api/v1';
+export const oidcPath = '/oidc';
+export const tunnelPath = '/tunnel';
+export const linkPath = '/link';
+export const clientId = 'hoop-cli';
+/** RFC 8693 grant by which HOOP_TOKEN becomes a DPoP-bound access token. */
+export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
+export const hoopTokenType = 'urn:hoop:token-type:user-token';
+
+/** Names of users, groups, agents and resources. */
+export const nameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'must be 1 to 63 characters of a-z 0-9 . _ - and start with a letter or digit');
+
+export const roleSchema = z.enum(['admin', 'auditor', 'user']);
+export type Role = z.infer<typeof roleSchema>;
+
+export const apiErrorSchema = z.object({
+  error: z.object({ code: z.string(), message: z.string(), next: z.string().optional() }),
+});
+export type ApiError = z.infer<typeof apiErrorSchema>;
+
+/** GET /whoami */
+export const whoamiSchema = z.object({
+  user: z.string(),
+  role: roleSchema,
+  groups: z.array(z.string()),
+  gateway: z.string(),
+  gatewayVersion: z.string(),
+  /** When the person last proved a password. */
+  signedInAt: z.string().nullable(),
+  /** How this request was authenticated: a sign-in or a HOOP_TOKEN. */
+  via: z.enum(['sign-in', 'token']),
+});
+export type Whoami = z.infer<typeof whoamiSchema>;
+
+/** POST /users {name, role, groups, password?} → 201 UserCreated · GET /users → {users} · DELETE /users/:name · POST /users/:name/invitation → Invitation */
+export const userSchema = z.object({
+  name: z.string(),
+  role: roleSchema,
+  groups: z.array(z.string()),
+  createdAt: z.string(),
+  /** Has a password been set yet? */
+  active: z.boolean(),
+  disabled: z.boolean(),
+});
+export type User = z.infer<typeof userSchema>;
+export const createUserSchema = z.object({
+  name: nameSchema,
+  role: roleSchema.default('user'),
+  groups: z.array(nameSchema).default([]),
+  password: z.string().min(10, 'must have at least 10 characters').max(200).optional(),
+});
+export const userCreatedSchema = z.object({
+  user: userSchema,
+  /** One-time page where the user sets a password; absent when a password was given. */
+  invitation: z.object({ url: z.string(), expiresAt: z.string() }).optional(),
+});
+export type UserCreated = z.infer<typeof userCreatedSchema>;
+export const usersSchema = z.object({ users: z.array(userSchema) });
+
+/** POST /grants {user | group, resource} → 201 Grant · GET /grants?user=&resource= → {grants} · DELETE /grants/:id */
+export const grantSchema = z.object({
+  id: z.string(),
+  user: z.string().optional(),
+  group: z.string().optional(),
+  /** A resource's name, or `*`. */
+  resource: z.string(),
+  createdAt: z.string(),
+  createdBy: z.string(),
+});
+export type Grant = z.infer<typeof grantSchema>;
+export const createGrantSchema = z
+  .object({ user: nameSchema.optional(), group: nameSchema.optional(), resource: z.union([nameSchema, z.literal('*')]) })
+  .refine((grant) => (grant.user === undefined) !== (grant.group === undefined), 'name either a user or a group');
+export const grantsSchema = z.object({ grants: z.array(grantSchema) });
+
+/** POST /agents {name} → 201 AgentCreated · GET /agents → {agents} · DELETE /agents/:name · POST /agents/:name/join-token → AgentCreated */
+export const agentSchema = z.object({
+  name: z.string(),
+  createdAt: z.string(),
+  /** Fingerprint of the pinned Ed25519 key; null until it joined. */
+  key: z.string().nullable(),
+  online: z.boolean(),
+  lastSeenAt: z.string().nullable(),
+  version: z.string().nullable(),
+  resources: z.array(z.string()),
+});
+export type Agent = z.infer<typeof agentSchema>;
+export const agentsSchema = z.object({ agents: z.array(agentSchema) });
+export const agentCreatedSchema = z.object({
+  agent: agentSchema,
+  joinToken: z.object({ token: z.string(), expiresAt: z.string() }),
+});
+export type AgentCreated = z.infer<typeof agentCreatedSchema>;
+
+/** GET /resources → {resources} (those the caller may reach; admin and auditor: all) · GET /resources/:name → Resource */
+export const resourceSchema = z.object({
+  name: z.string(),
+  protocol: z.string(),
+  agent: z.string(),
+  online: z.boolean(),
+  /** host:port as the agent dials it. */
+  address: z.string(),
+  database: z.string().nullable(),
+  tls: z.string(),
+  /** Always true: there is no switch. */
+  recorded: z.literal(true),
+  results: z.enum(['digest', 'rows']),
+  /** May the caller connect? */
+  granted: z.boolean(),
+});
+export type Resource = z.infer<typeof resourceSchema>;
+export const resourcesSchema = z.object({ resources: z.array(resourceSchema) });
+
+/** POST /tokens {user, ttlSeconds, name?} → 201 TokenCreated · GET /tokens?user= → {tokens} · DELETE /tokens/:id */
+export const tokenSchema = z.object({
+  id: z.string(),
+  user: z.string(),
+  name: z.string().nullable(),
+  createdAt: z.string(),
+  expiresAt: z.string(),
+  lastUsedAt: z.string().nullable(),
+});
+export type Token = z.infer<typeof tokenSchema>;
+export const createTokenSchema = z.object({
+  user: nameSchema,
+  name: z.string().max(100).optional(),
+  ttlSeconds: z.number().int().min(60).max(366 * 24 * 3600),
+});
+export const tokenCreatedSchema = z.object({ token: tokenSchema, secret: z.string() });
+export type TokenCreated = z.infer<typeof tokenCreatedSchema>;
+export const tokensSchema = z.object({ tokens: z.array(tokenSchema) });
+
+/** GET /sessions?user=&actor=&resource=&since=&until=&state=&limit= → {sessions} newest first · GET /sessions/:idOrPrefix (or `last`) → Session */
+export const sessionSchema = z.object({
+  id: z.string(),
+  user: z.string(),
+  /** As declared by the client; null when none was. */
+  actor: z.string().nullable(),
+  /** Minted by the gateway: one per `hoop connect` process. */
+  actorInstance: z.string(),
+  resource: z.string(),
+  protocol: z.string(),
+  agent: z.string(),
+  startedAt: z.string(),
+  endedAt: z.string().nullable(),
+  /** live · sealed · interrupted */
+  state: z.enum(['live', 'sealed', 'interrupted']),
+  /** Why it ended: client_closed, client_lost, agent_lost, gateway_stopped, killed, recorder_failed, interrupted, … */
+  reason: z.string().nullable(),
+  statements: z.number().int(),
+  errors: z.number().int(),
+  streams: z.number().int(),
+  /** The session that this one succeeds after a loss. */
+  continues: z.string().nullable(),
+});
+export type Session = z.infer<typeof sessionSchema>;
+export const sessionsSchema = z.object({ sessions: z.array(sessionSchema) });
+export const sessionsQuerySchema = z.object({
+  user: z.string().optional(),
+  actor: z.string().optional(),
+  resource: z.string().optional(),
+  state: z.enum(['live', 'sealed', 'interrupted']).optional(),
+  since: z.iso.datetime({ offset: true }).optional(),
+  until: z.iso.datetime({ offset: true }).optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(50),
+});
+export type SessionsQuery = z.infer<typeof sessionsQuerySchema>;
+
+/** GET /sessions/:id/statements → application/x-ndjson, one Statement a line, in order. */
+export const statementSchema = z.object({
+  session: z.string(),
+  /** Entry number in the session: what `--seq` and proofs refer to. */
+  seq: z.number().int(),
+  stream: z.number().int(),
+  at: z.string(),
+  /** query · execute · parse · function-call · cancel · refusal · … */
+  verb: z.string(),
+  /** Text as UTF-8 (invalid bytes replaced; `textBase64` then has the exact bytes). Null when the entry carries none. */
+  text: z.string().nullable(),
+  textBase64: z.string().optional(),
+  parameters: z.array(
+    z.object({
+      type: z.number().int(),
+      format: z.number().int(),
+      /** Exact bytes; null is SQL NULL. */
+      base64: z.string().nullable(),
+      /** As a person reads it. */
+      shown: z.string(),
+    }),
+  ),
+  portal: z.string().optional(),
+  rowLimit: z.number().int().optional(),
+  arguments: z.array(z.string()).optional(),
+  /** COPY data that the client sent with the statement: bytes of whole CopyData messages. */
+  dataBytes: z.number().int().optional(),
+  redactions: z.array(z.string()).optional(),
+  outcome: z
+    .object({
+      status: z.enum(['ok', 'error', 'skipped', 'cancelled', 'suspended', 'refused', 'unknown']),
+      tag: z.string().optional(),
+      rows: z.number().int().optional(),
+      errorCode: z.string().optional(),
+      errorMessage: z.string().optional(),
+      durationMicros: z.number().optional(),
+      resultSha256: z.string().optional(),
+      resultBytes: z.number().optional(),
+    })
+    .nullable(),
+});
+export type Statement = z.infer<typeof statementSchema>;

@@ -1,0 +1,49 @@
+/** Every bound of the product, each with its reason (invariant 8). Units are in the names. */
+export const limits = {
+  /** A whole message of a resource's protocol. Far below 2^31, so that no length arithmetic can wrap (CVE-2024-27304). */
+  messageBytesMax: 64 * 1024 * 1024,
+  /** PostgreSQL's own MAX_STARTUP_PACKET_LENGTH. */
+  startupBytesMax: 10_000,
+  /** Bytes of incomplete messages held for all streams of one gateway; past it no more is read. */
+  heldBytesMax: 512 * 1024 * 1024,
+  /** A login that takes longer is a socket that somebody forgot, or holds on purpose. */
+  handshakeMillisMax: 15_000,
+  /** Streams of one session: an IDE's pool is tens, a runaway client thousands. */
+  streamsPerSessionMax: 256,
+  /** Live sessions of one user: twenty windows and room. */
+  sessionsPerUserMax: 100,
+  /** Streams of one tunnel or link that a peer may open (a link carries every session of an agent). */
+  streamsPerLinkMax: 16_384,
+  /** Initial and full credit of one stream: one bandwidth-delay product of a good WAN. */
+  streamWindowBytes: 1024 * 1024,
+  /** Largest data frame: keeps one stream from holding up the others. */
+  frameBytesMax: 64 * 1024,
+  /** Largest WebSocket message: frames of one event-loop turn leave in one message. */
+  webSocketBytesMax: 8 * 1024 * 1024,
+  /** Between pings on a tunnel or link. */
+  pingIntervalMillis: 15_000,
+  /** Without a pong for that long the other side is lost (DESIGN 8). */
+  pongMillisMax: 60_000,
+  /** Control messages are small JSON; a large one is an attack. */
+  controlBytesMax: 64 * 1024,
+  /** A recorder that has not made an entry durable for that long has failed: the session ends (invariant 3). */
+  durableMillisMax: 10_000,
+  /** Entries appended but not yet durable, over all sessions; past it append fails. */
+  pendingBytesMax: 256 * 1024 * 1024,
+  /** Preallocated size of one journal segment. */
+  segmentBytes: 64 * 1024 * 1024,
+  /** An independently readable gzip member of a sealed recording (uncompressed). */
+  memberBytesMax: 1024 * 1024,
+  /** HTTP API bodies. */
+  requestBytesMax: 256 * 1024,
+  /** How long SIGTERM waits for running statements before it seals. */
+  drainMillisMax: 10_000,
+  /** A user code and an invitation are guessed by machines: short life, few tries. */
+  joinTokenSeconds: 15 * 60,
+  invitationSeconds: 24 * 60 * 60,
+  /** Administrative acts need a sign-in younger than this (DESIGN 8). */
+  freshSignInSeconds: 10 * 60,
+  accessTokenSeconds: 15 * 60,
+  refreshTokenSeconds: 14 * 24 * 60 * 60,
+  deviceCodeSeconds: 5 * 60,
+} as const;
