@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { parse as parseYaml, YAMLParseError } from 'yaml';
+import { z } from 'zod';
+import { nameSchema } from '../shared/api.ts';
+import { parseConfig } from '../shared/config-error.ts';
+import { UserError } from '../shared/errors.ts';
+
+/** A secret: by value, `${env:NAME}`, from a file, or as the output of a command. Read anew for every connection to the resource. */
+const secretSchema = z.union([
+  z.string(),
+  z.strictObject({ file: z.string().min(1) }),
+  z.strictObject({ command: z.string().min(1) }),
+]);
+export type Secret = z.infer<typeof secretSchema>;
+
+const tlsSchema = z.strictObject({
+  mode: z.enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full']).default('prefer'),
+  ca: z.string().optional(),
+  cert: z.string().optional(),
+  key: z.string().optional(),
+  serverName: z.string().optional(),
+});
+
+const resourceConfigSchema = z.strictObject({
+  name: nameSchema,
+  protocol: z.string().min(1),
+  /** `host:port`, `[v6]:port`, or the absolute path of a Unix socket. */
+  address: z.string().min(1),
+  database: z.string().min(1).optional(),
+  tls: tlsSchema.prefault({}),
+  credentials: z.strictObject({ user: z.string().min(1), password: secretSchema.optional() }),
+  results: z.enum(['digest', 'rows']).default('digest'),
+});
+export type ResourceConfig = z.infer<typeof resourceConfigSchema>;
+
+const agentConfigSchema = z.strictObject({
+  gateway: z.url().optional(),
+  /** Folder of the agent's key; relative to the configuration file. */
+  stateDir: z.string().default('./hoop-agent'),
+  caFile: z.string().optional(),
+  resources: z.array(resourceConfigSchema).min(1, 'name at least one resource'),
+});
+export type AgentConfig = z.infer<typeof agentConfigSchema>;
+
+/** Reads `agent.yaml`. Paths inside it are relative to it. Throws HOOP_CONFIG with the key (or line) at fault. */
+export async function readAgentConfig(path: string): Promise<AgentConfig> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new UserError('HOOP_CONFIG', `cannot read ${path}`, { next: 'name the agent configuration with --config', cause });
+  });
+  return parseAgentConfig(text, path);
+}
+
+export function parseAgentConfig(text: string, path: string): AgentConfig {
+  const config = parseConfig(agentConfigSchema, parseYamlText(text, path), path);
+  const names = new Set<string>();
+  for (const [index, resource] of config.resources.entries()) {
+    if (names.has(resource.name)) {
+      throw new UserError('HOOP_CONFIG', `${path}: resources.${index}.name: ${resource.name} is named twice`, {
+        next: 'give every resource its own name',
+      });
+    }
+    names.add(resource.name);
+  }
+  const from = (file: string) => resolve(dirname(path), file);
+  return {
+    ...config,
+    stateDir: from(config.stateDir),
+    ...(config.caFile && { caFile: from(config.caFile) }),
+    resources: config.resources.map((resource) => ({ ...resource, tls: absoluteTls(resource.tls, from) })),
+  };
+}
+
+/** Any YAML text; a syntax fault is a HOOP_CONFIG with its line. */
+export function parseYamlText(text: string, path: string): unknown {
+  try {
+    return parseYaml(text) ?? {};
+  } catch (cause) {
+    if (!(cause instanceof YAMLParseError)) throw cause;
+    const line = cause.linePos?.[0].line;
+    throw new UserError('HOOP_CONFIG', `${path}${line ? `:${line}` : ''}: not valid YAML: ${cause.message.split('\n')[0]}`, {
+      next: 'correct the line',
+      cause,
+    });
+  }
+}
+
+function absoluteTls(tls: ResourceConfig['tls'], from: (file: string) => string): ResourceConfig['tls'] {
+  return {
+    ...tls,
+    ...(tls.ca && { ca: from(tls.ca) }),
+    ...(tls.cert && { cert: from(tls.cert) }),
+    ...(tls.key && { key: from(tls.key) }),
+  };
+}
