@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { nameSchema } from '../shared/api.ts';
-import { parseConfig } from '../shared/config-error.ts';
+import { parseConfig, parseYamlText } from '../shared/parse-config.ts';
 import { UserError } from '../shared/errors.ts';
 
 /** A secret: by value, `${env:NAME}`, from a file, or as the output of a command. Read anew for every connection to the resource. */
@@ -46,7 +45,10 @@ export type AgentConfig = z.infer<typeof agentConfigSchema>;
 /** Reads `agent.yaml`. Paths inside it are relative to it. Throws HOOP_CONFIG with the key (or line) at fault. */
 export async function readAgentConfig(path: string): Promise<AgentConfig> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new UserError('HOOP_CONFIG', `cannot read ${path}`, { next: 'name the agent configuration with --config', cause });
+    throw new UserError('HOOP_CONFIG', `cannot read ${path}`, {
+      next: 'name the agent configuration with --config',
+      cause,
+    });
   });
   return parseAgentConfig(text, path);
 }
@@ -69,20 +71,6 @@ export function parseAgentConfig(text: string, path: string): AgentConfig {
     ...(config.caFile && { caFile: from(config.caFile) }),
     resources: config.resources.map((resource) => ({ ...resource, tls: absoluteTls(resource.tls, from) })),
   };
-}
-
-/** Any YAML text; a syntax fault is a HOOP_CONFIG with its line. */
-export function parseYamlText(text: string, path: string): unknown {
-  try {
-    return parseYaml(text) ?? {};
-  } catch (cause) {
-    if (!(cause instanceof YAMLParseError)) throw cause;
-    const line = cause.linePos?.[0].line;
-    throw new UserError('HOOP_CONFIG', `${path}${line ? `:${line}` : ''}: not valid YAML: ${cause.message.split('\n')[0]}`, {
-      next: 'correct the line',
-      cause,
-    });
-  }
 }
 
 function absoluteTls(tls: ResourceConfig['tls'], from: (file: string) => string): ResourceConfig['tls'] {

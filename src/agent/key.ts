@@ -17,7 +17,10 @@ export async function loadAgentKey(stateDir: string): Promise<AgentKey> {
   const path = join(stateDir, 'agent-key.pem');
   const pem = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new UserError('HOOP_CONFIG', `the agent's key ${path} cannot be read`, { next: 'make it readable for the agent', cause: error });
+    throw new UserError('HOOP_CONFIG', `the agent's key ${path} cannot be read`, {
+      next: 'make it readable for the agent',
+      cause: error,
+    });
   });
   if (pem !== undefined) return agentKey(createPrivateKey(pem), false);
   const { privateKey } = generateKeyPairSync('ed25519');

@@ -55,7 +55,11 @@ class SocketTransport implements Transport {
       const socket = connectTls({ ...options, socket: this.#socket }, () => resolve(socket));
       socket.once('error', reject);
     }).catch((cause: Error) => {
-      throw unreachable(`the TLS handshake with ${address} failed: ${cause.message}`, 'check tls.mode, tls.ca and tls.serverName in agent.yaml', cause);
+      throw unreachable(
+        `the TLS handshake with ${address} failed: ${cause.message}`,
+        'check tls.mode, tls.ca and tls.serverName in agent.yaml',
+        cause,
+      );
     });
     this.#socket = secured;
     this.#duplex = socketDuplex(secured);
@@ -65,13 +69,18 @@ class SocketTransport implements Transport {
 }
 
 /** libpq's meaning: `require` encrypts without checking, `verify-ca` checks the chain, `verify-full` also the name. */
-async function tlsOptions(tls: ResourceConfig['tls'], host: string, alpn: string | undefined): Promise<ConnectionOptions> {
+async function tlsOptions(
+  tls: ResourceConfig['tls'],
+  host: string,
+  alpn: string | undefined,
+): Promise<ConnectionOptions> {
   const serverName = tls.serverName ?? host;
   const verify = tls.mode === 'verify-ca' || tls.mode === 'verify-full';
   return {
     rejectUnauthorized: verify,
     ...(/^[\d.]+$|:|^\//.test(serverName) ? {} : { servername: serverName }),
-    checkServerIdentity: tls.mode === 'verify-full' ? (_, certificate) => checkServerIdentity(serverName, certificate) : () => undefined,
+    checkServerIdentity:
+      tls.mode === 'verify-full' ? (_, certificate) => checkServerIdentity(serverName, certificate) : () => undefined,
     ...(alpn ? { ALPNProtocols: [alpn] } : {}),
     ...(tls.ca ? { ca: await readFile(tls.ca) } : {}),
     ...(tls.cert ? { cert: await readFile(tls.cert) } : {}),
@@ -84,7 +93,13 @@ function connected(address: string): Promise<Socket> {
     const socket = connectTcp({ ...target(address), allowHalfOpen: true, noDelay: true });
     const fail = (why: string, cause?: unknown) => {
       socket.destroy();
-      reject(unreachable(`${address} does not answer: ${why}`, 'check the address in agent.yaml and that the resource runs', cause));
+      reject(
+        unreachable(
+          `${address} does not answer: ${why}`,
+          'check the address in agent.yaml and that the resource runs',
+          cause,
+        ),
+      );
     };
     const deadline = setTimeout(() => fail('timed out'), dialMillisMax);
     socket.once('error', (cause) => {

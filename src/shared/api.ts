@@ -78,7 +78,11 @@ export const grantSchema = z.object({
 });
 export type Grant = z.infer<typeof grantSchema>;
 export const createGrantSchema = z
-  .object({ user: nameSchema.optional(), group: nameSchema.optional(), resource: z.union([nameSchema, z.literal('*')]) })
+  .object({
+    user: nameSchema.optional(),
+    group: nameSchema.optional(),
+    resource: z.union([nameSchema, z.literal('*')]),
+  })
   .refine((grant) => (grant.user === undefined) !== (grant.group === undefined), 'name either a user or a group');
 export const grantsSchema = z.object({ grants: z.array(grantSchema) });
 
@@ -133,7 +137,11 @@ export type Token = z.infer<typeof tokenSchema>;
 export const createTokenSchema = z.object({
   user: nameSchema,
   name: z.string().max(100).optional(),
-  ttlSeconds: z.number().int().min(60).max(366 * 24 * 3600),
+  ttlSeconds: z
+    .number()
+    .int()
+    .min(60)
+    .max(366 * 24 * 3600),
 });
 export const tokenCreatedSchema = z.object({ token: tokenSchema, secret: z.string() });
 export type TokenCreated = z.infer<typeof tokenCreatedSchema>;

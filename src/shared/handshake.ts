@@ -97,7 +97,8 @@ export const linkChallengeSchema = z.object({ kind: z.literal('challenge'), nonc
 /** Ed25519 signature over `linkProofMessage`, base64url. */
 export const linkProofSchema = z.object({ kind: z.literal('proof'), signature: z.string().max(200) });
 /** What an agent signs: bound to this nonce and this key. */
-export const linkProofMessage = (nonce: string, publicKey: string): string => `hoop link proof v1\n${nonce}\n${publicKey}`;
+export const linkProofMessage = (nonce: string, publicKey: string): string =>
+  `hoop link proof v1\n${nonce}\n${publicKey}`;
 export const linkWelcomeSchema = z.object({
   kind: z.literal('welcome'),
   version: handshakeVersionSchema,
