@@ -1,0 +1,171 @@
+import type { Transport } from '../protocol/protocol.ts';
+import { randomBytes } from 'node:crypto';
+import { protocolNamed } from '../protocol/registry.ts';
+import { linkPath } from '../shared/api.ts';
+import { backoffMillis } from '../shared/backoff.ts';
+import type { Duplex } from '../shared/duplex.ts';
+import { UserError } from '../shared/errors.ts';
+import type { ErrorCode } from '../shared/error-codes.ts';
+import {
+  controlRefusedSchema,
+  linkCancelSchema,
+  linkChallengeSchema,
+  linkProofMessage,
+  linkWelcomeSchema,
+  resourceOpenSchema,
+} from '../shared/handshake.ts';
+import type { Log } from '../shared/log.ts';
+import { pump } from '../shared/pump.ts';
+import { handshakeVersion, version } from '../shared/version.ts';
+import { checkVersion, prefixed, readControl, refuseControl, writeControl } from '../tunnel/control.ts';
+import { connectWebSocket, type Connection } from '../tunnel/websocket.ts';
+import type { AgentConfig, ResourceConfig } from './config.ts';
+import type { AgentKey } from './key.ts';
+import { readSecret } from './secret.ts';
+import { dial } from './transport.ts';
+
+export interface AgentParts {
+  gateway: string;
+  joinToken?: string;
+  config: AgentConfig;
+  key: AgentKey;
+  log: Log;
+  signal: AbortSignal;
+  /** Called each time the link stands. */
+  onLinked?: (agent: string) => void;
+}
+
+/** Refusals that trying again cannot cure. */
+const finalCodes = new Set<ErrorCode>(['HOOP_JOIN_TOKEN', 'HOOP_VERSION_SKEW', 'HOOP_CONFIG']);
+
+/** Dials out to the gateway and serves its resources until the signal aborts; dials again with backoff and jitter. */
+export async function runAgent(parts: AgentParts): Promise<void> {
+  let joinToken = parts.joinToken;
+  for (let attempt = 0; !parts.signal.aborted; attempt++) {
+    try {
+      const connection = await connectWebSocket(linkUrl(parts.gateway), { signal: parts.signal, ...caOf(parts.config) });
+      const link = await greet(connection, parts, joinToken);
+      joinToken = undefined; // used up
+      attempt = 0;
+      parts.onLinked?.(link.agent);
+      await serve(connection, link.control, parts);
+      parts.log.warn({ gateway: parts.gateway }, 'the link to the gateway closed');
+    } catch (error) {
+      if (parts.signal.aborted) return;
+      if (error instanceof UserError && finalCodes.has(error.code)) throw error;
+      parts.log.warn({ error: error instanceof Error ? error.message : String(error) }, 'the gateway cannot be reached; trying again');
+    }
+    await pause(backoffMillis(attempt), parts.signal);
+  }
+}
+
+async function greet(connection: Connection, parts: AgentParts, joinToken: string | undefined): Promise<{ agent: string; control: Duplex }> {
+  const { key, config } = parts;
+  const control = connection.open();
+  await writeControl(control, {
+    kind: 'hello',
+    version: handshakeVersion,
+    agentVersion: version,
+    publicKey: key.publicKey,
+    ...(joinToken === undefined ? {} : { joinToken }),
+    resources: config.resources.map(offered),
+  });
+  const challenge = await readControl(control, linkChallengeSchema.or(controlRefusedSchema));
+  if (challenge.value.kind === 'refused') throw refusalOf(challenge.value);
+  await writeControl(control, { kind: 'proof', signature: key.sign(linkProofMessage(challenge.value.nonce, key.publicKey)) });
+  const { value: welcome, rest } = await readControl(challenge.rest, linkWelcomeSchema.or(controlRefusedSchema));
+  if (welcome.kind === 'refused') throw refusalOf(welcome);
+  checkVersion(welcome.version, handshakeVersion, { theirs: 'gateway', ours: 'agent' });
+  return { agent: welcome.agent, control: rest };
+}
+
+/** Takes streams until the link closes. */
+async function serve(connection: Connection, control: Duplex, parts: AgentParts): Promise<void> {
+  const cancels = new Map<string, () => Promise<void>>();
+  connection.onStream = (duplex) => void serveStream(duplex, parts, cancels);
+  const stop = () => connection.close('agent stopping');
+  parts.signal.addEventListener('abort', stop, { once: true });
+  void takeCommands(control, cancels, parts.log);
+  await connection.closed;
+  parts.signal.removeEventListener('abort', stop);
+}
+
+async function takeCommands(control: Duplex, cancels: Map<string, () => Promise<void>>, log: Log): Promise<void> {
+  try {
+    for (let from = control; ; ) {
+      const { value, rest } = await readControl(from, linkCancelSchema, { millisMax: Infinity });
+      from = rest;
+      cancels.get(value.stream)?.().catch((error: unknown) => log.warn({ error: String(error) }, 'a cancel did not reach the resource'));
+    }
+  } catch {
+    // The link is closing; `serve` sees it too.
+  }
+}
+
+/** One stream of the link: dial, log in, hand over, pump. */
+async function serveStream(duplex: Duplex, parts: AgentParts, cancels: Map<string, () => Promise<void>>): Promise<void> {
+  let resource: Transport | undefined;
+  let name: string | undefined;
+  try {
+    const { value: request, rest } = await readControl(duplex, resourceOpenSchema);
+    const ready = await openResource(request, parts);
+    resource = ready.resource;
+    name = request.stream;
+    cancels.set(name, ready.cancel);
+    await writeControl(duplex, { kind: 'ready', greeting: Buffer.from(ready.greeting).toString('base64') });
+    await pump(rest, prefixed(ready.leftover, resource));
+  } catch (error) {
+    await refuseControl(duplex, error instanceof UserError ? error : unexpected(error, parts.log));
+    resource?.reset('refused');
+  } finally {
+    if (name !== undefined) cancels.delete(name);
+  }
+}
+
+async function openResource(request: { resource: string; label: string; startup: { parameters: Record<string, string> } }, parts: AgentParts) {
+  const config = parts.config.resources.find(({ name }) => name === request.resource);
+  const protocol = config && protocolNamed(config.protocol);
+  if (!config || !protocol) {
+    throw new UserError('HOOP_NOT_FOUND', `this agent has no resource ${request.resource}`, { next: 'add it to agent.yaml and start the agent again' });
+  }
+  const { user, password } = config.credentials;
+  return protocol.backend.connect({
+    dial: () => dial(config),
+    tlsMode: config.tls.mode,
+    credentials: {
+      user,
+      password: password === undefined ? undefined : await readSecret(password),
+      database: config.database ?? config.name,
+    },
+    startup: request.startup,
+    label: request.label,
+    randomBytes,
+  });
+}
+
+const offered = ({ name, protocol, address, database, tls, results }: ResourceConfig) => ({
+  name,
+  protocol,
+  address,
+  database: database ?? name,
+  tls: tls.mode,
+  results,
+});
+
+function unexpected(error: unknown, log: Log): UserError {
+  log.error({ error: error instanceof Error ? error.message : String(error) }, 'a stream could not be opened');
+  return new UserError('HOOP_RESOURCE_UNREACHABLE', 'the agent could not open the resource', { next: 'read the agent’s log' });
+}
+
+const refusalOf = (refusal: { code: string; message: string; next?: string | undefined }) =>
+  new UserError(refusal.code as ErrorCode, refusal.message, refusal.next === undefined ? {} : { next: refusal.next });
+
+const linkUrl = (gateway: string) => new URL(linkPath, gateway).href.replace(/^http/, 'ws');
+const caOf = (config: AgentConfig) => (config.caFile === undefined ? {} : { caFile: config.caFile });
+
+function pause(millis: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, millis);
+    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}

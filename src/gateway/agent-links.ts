@@ -1,0 +1,169 @@
+import { createPublicKey, randomBytes, verify } from 'node:crypto';
+import type { Startup } from '../protocol/protocol.ts';
+import { protocolNamed } from '../protocol/registry.ts';
+import type { Duplex } from '../shared/duplex.ts';
+import { UserError } from '../shared/errors.ts';
+import {
+  controlRefusedSchema,
+  linkHelloSchema,
+  linkProofMessage,
+  linkProofSchema,
+  resourceReadySchema,
+  type LinkHello,
+  type LinkResource,
+} from '../shared/handshake.ts';
+import type { Log } from '../shared/log.ts';
+import { handshakeVersion } from '../shared/version.ts';
+import { checkVersion, readControl, refuseControl, writeControl } from '../tunnel/control.ts';
+import type { Connection } from '../tunnel/websocket.ts';
+
+/** What the links need from the registry. */
+export interface AgentRegistry {
+  /** The agent whose pinned key this is. */
+  agentByKey(publicKey: string): string | undefined;
+  /** Uses up a join token and pins the key; the agent's name. Throws HOOP_JOIN_TOKEN. */
+  joinAgent(joinToken: string, publicKey: string): string;
+  /** Remembers what the agent offers; returns the names that belong to another agent and are not taken. */
+  offerResources(agent: string, version: string, resources: LinkResource[]): string[];
+}
+
+export interface OpenedResource {
+  duplex: Duplex;
+  greeting: Uint8Array;
+  cancel(): void;
+}
+
+export interface OpenResourceRequest {
+  resource: string;
+  session: string;
+  stream: number;
+  startup: Startup;
+  label: string;
+}
+
+/** One linked agent. */
+export interface AgentLink {
+  readonly agent: string;
+  readonly version: string;
+  /** True when the agent runs inside the gateway's process: it witnesses nothing. */
+  readonly colocated: boolean;
+  readonly resources: ReadonlyMap<string, LinkResource>;
+  openResource(request: OpenResourceRequest): Promise<OpenedResource>;
+  close(reason: string): void;
+  readonly closed: Promise<void>;
+}
+
+export class AgentLinks {
+  readonly #links = new Map<string, AgentLink>();
+  readonly #registry: AgentRegistry;
+  readonly #log: Log;
+  /** Called when an agent's link is gone, so that its sessions end. */
+  onLost: (link: AgentLink) => void = () => undefined;
+
+  constructor(registry: AgentRegistry, log: Log) {
+    this.#registry = registry;
+    this.#log = log;
+  }
+
+  byAgent(agent: string): AgentLink | undefined {
+    return this.#links.get(agent);
+  }
+
+  byResource(resource: string): AgentLink | undefined {
+    return [...this.#links.values()].find((link) => link.resources.has(resource));
+  }
+
+  /** Runs the handshake on a new connection and keeps it until it closes. Never rejects. */
+  async accept(connection: Connection, options: { colocated: boolean }): Promise<void> {
+    let control: Duplex | undefined;
+    try {
+      control = await connection.accept();
+      const welcomed = await this.#handshake(control);
+      const link = createLink(connection, welcomed, options.colocated);
+      this.#links.get(link.agent)?.close('another process of this agent linked');
+      this.#links.set(link.agent, link);
+      this.#log.info({ agent: link.agent, resources: [...link.resources.keys()] }, 'agent linked');
+      await link.closed;
+      if (this.#links.get(link.agent) === link) this.#links.delete(link.agent);
+      this.#log.info({ agent: link.agent }, 'agent link closed');
+      this.onLost(link);
+    } catch (error) {
+      const refusal = error instanceof UserError ? error : new UserError('HOOP_PROTOCOL', 'the link handshake failed');
+      this.#log.warn({ code: refusal.code, error: String(error) }, 'an agent was refused');
+      if (control) await refuseControl(control, refusal);
+      connection.close(refusal.message);
+    }
+  }
+
+  closeAll(reason: string): void {
+    for (const link of this.#links.values()) link.close(reason);
+  }
+
+  async #handshake(control: Duplex): Promise<Welcomed> {
+    const { value: hello, rest: afterHello } = await readControl(control, linkHelloSchema);
+    checkVersion(hello.version, handshakeVersion, { theirs: 'agent', ours: 'gateway' });
+    const nonce = randomBytes(32).toString('base64url');
+    await writeControl(control, { kind: 'challenge', nonce });
+    const { value: proof, rest } = await readControl(afterHello, linkProofSchema);
+    if (!provesKey(hello.publicKey, nonce, proof.signature)) {
+      throw new UserError('HOOP_JOIN_TOKEN', 'the agent could not prove its key', { next: 'hoop agents create NAME makes a new join token' });
+    }
+    const agent = this.#identify(hello);
+    const taken = this.#registry.offerResources(agent, hello.agentVersion, hello.resources);
+    if (taken.length > 0) this.#log.warn({ agent, taken }, 'resources that belong to another agent are not served');
+    await writeControl(control, { kind: 'welcome', version: handshakeVersion, agent });
+    return { agent, hello, taken, control: rest };
+  }
+
+  #identify(hello: LinkHello): string {
+    const known = this.#registry.agentByKey(hello.publicKey);
+    if (known !== undefined) return known;
+    if (hello.joinToken !== undefined) return this.#registry.joinAgent(hello.joinToken, hello.publicKey);
+    throw new UserError('HOOP_JOIN_TOKEN', 'this gateway does not know the agent’s key', {
+      next: 'run `hoop agents create NAME` and start the agent with --join',
+    });
+  }
+}
+
+interface Welcomed {
+  agent: string;
+  hello: LinkHello;
+  taken: string[];
+  control: Duplex;
+}
+
+function provesKey(publicKey: string, nonce: string, signature: string): boolean {
+  try {
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' });
+    return verify(null, Buffer.from(linkProofMessage(nonce, publicKey)), key, Buffer.from(signature, 'base64url'));
+  } catch {
+    return false; // not a key at all
+  }
+}
+
+function createLink(connection: Connection, { agent, hello, taken, control }: Welcomed, colocated: boolean): AgentLink {
+  const served = hello.resources.filter(({ name, protocol }) => !taken.includes(name) && protocolNamed(protocol));
+  return {
+    agent,
+    version: hello.agentVersion,
+    colocated,
+    resources: new Map(served.map((resource) => [resource.name, resource])),
+    closed: connection.closed.then(() => undefined),
+    close: (reason) => connection.close(reason),
+    async openResource({ resource, session, stream, startup, label }) {
+      const name = `${session}/${stream}`;
+      const duplex = connection.open();
+      await writeControl(duplex, { kind: 'resource', resource, session, stream: name, label, startup });
+      const { value: answer, rest } = await readControl(duplex, resourceReadySchema.or(controlRefusedSchema));
+      if (answer.kind === 'refused') {
+        rest.reset('refused');
+        throw new UserError('HOOP_RESOURCE_UNREACHABLE', answer.message, answer.next ? { next: answer.next } : {});
+      }
+      return {
+        duplex: rest,
+        greeting: Buffer.from(answer.greeting, 'base64'),
+        cancel: () => void writeControl(control, { kind: 'cancel', stream: name }).catch(() => undefined),
+      };
+    },
+  };
+}

@@ -1,0 +1,157 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Event, EventSink, Sequence } from '../protocol/event.ts';
+import type { Admission, Decoder, LocalCredential, Protocol, Startup } from '../protocol/protocol.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { Duplex } from '../shared/duplex.ts';
+import { UserError } from '../shared/errors.ts';
+import { limits } from '../shared/limits.ts';
+import type { HeldBudget } from './held-budget.ts';
+import type { OpenedResource } from './agent-links.ts';
+import { prefixed } from '../tunnel/control.ts';
+import { relay } from './relay.ts';
+import type { StreamRecorder } from './recorder.ts';
+
+/** What a stream needs of its session. */
+export interface StreamContext {
+  protocol: Protocol;
+  credential: LocalCredential;
+  record: StreamRecorder;
+  durable: () => Promise<void>;
+  openResource: (startup: Startup) => Promise<OpenedResource>;
+  /** Finds the stream of this session that owns the key and cancels what runs there. */
+  cancelByKey: (key: Uint8Array) => void;
+  held: HeldBudget;
+  clock: Clock;
+  messageBytesMax: number;
+}
+
+/** One client connection inside a session: login, resource, relay, end. */
+export class ClientStream {
+  readonly #client: Duplex;
+  readonly #context: StreamContext;
+  readonly #inFlight = new Set<Sequence>();
+  #cancelKey: Uint8Array | undefined;
+  #decoder: Decoder | undefined;
+  #resource: OpenedResource | undefined;
+  #aborted: { code: string; message: string } | undefined;
+
+  constructor(client: Duplex, context: StreamContext) {
+    this.#client = client;
+    this.#context = context;
+  }
+
+  /** Statements whose outcome is still to come. */
+  get statementsInFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Runs until the stream is over; never rejects. The record says why it ended. */
+  async run(): Promise<void> {
+    const { record } = this.#context;
+    let reason: string;
+    try {
+      const admission = await this.#admit();
+      reason = admission.kind === 'admitted' ? await this.#serve(admission) : this.#turnAway(admission);
+    } catch (error) {
+      reason = await this.#fail(error);
+    }
+    this.#resource?.duplex.reset(reason);
+    this.#client.end();
+    record.close(this.#aborted?.code ?? reason);
+  }
+
+  /** Ends the stream for a reason of the gateway's; the client gets the protocol's own error. */
+  abort(code: string, message: string): void {
+    if (this.#aborted) return;
+    this.#aborted = { code, message };
+    try {
+      const step = this.#decoder?.abort(code, message);
+      this.#farewell(step?.toClient ?? [this.#context.protocol.fatal(code, message)]);
+    } catch {
+      // The record has failed: there is nothing left to write it to; the client is told all the same.
+      this.#farewell([this.#context.protocol.fatal(code, message)]);
+    }
+  }
+
+  owns(key: Uint8Array): boolean {
+    const own = this.#cancelKey;
+    return own !== undefined && own.length === key.length && timingSafeEqual(own, key);
+  }
+
+  /** Records the cancel and passes it on, but only while something is in flight on this very stream. */
+  cancel(): void {
+    if (this.#decoder?.cancel()) this.#resource?.cancel();
+  }
+
+  async #admit(): Promise<Admission> {
+    const { protocol, credential, messageBytesMax } = this.#context;
+    const deadline = setTimeout(() => this.#client.reset('login took too long'), limits.handshakeMillisMax);
+    try {
+      return await protocol.frontend.admit(this.#client, { credential, messageBytesMax, randomBytes });
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  #turnAway(admission: Exclude<Admission, { kind: 'admitted' }>): string {
+    if (admission.kind === 'gone') return 'client-gone';
+    if (admission.kind === 'cancel') {
+      this.#context.cancelByKey(admission.key);
+      return 'cancel-request';
+    }
+    this.#context.record.append({ kind: 'refusal', reason: admission.reason, message: admission.message });
+    return admission.reason;
+  }
+
+  async #serve({ startup, leftover }: Extract<Admission, { kind: 'admitted' }>): Promise<string> {
+    const { protocol, record, durable, clock, held, messageBytesMax } = this.#context;
+    for (const [name, value] of Object.entries(startup.parameters)) record.append({ kind: 'state', name, value });
+    await durable(); // start-up parameters act at the resource too
+    this.#resource = await this.#context.openResource(startup);
+    if (this.#aborted) return this.#aborted.code;
+    const { greeting, duplex } = this.#resource;
+    this.#cancelKey = randomBytes(protocol.frontend.cancelKeyBytes);
+    this.#decoder = protocol.createDecoder({ sink: this.#sink(), clock, messageBytesMax, greeting });
+    await protocol.frontend.greet(this.#client, greeting, this.#cancelKey);
+    const client = prefixed(leftover, this.#client);
+    const end = await relay({ client, resource: duplex, decoder: this.#decoder, durable, held });
+    return end.reason;
+  }
+
+  /** The record's sink, counting what is in flight on the way (for a drain that lets statements finish). */
+  #sink(): EventSink {
+    const { record } = this.#context;
+    return {
+      append: (event: Event) => {
+        const sequence = record.append(event);
+        if (event.kind === 'statement' && event.expectsOutcome) this.#inFlight.add(sequence);
+        else if (event.kind === 'outcome') this.#inFlight.delete(event.of);
+        return sequence;
+      },
+    };
+  }
+
+  /** Reset by a side, or the gateway cannot go on: outcomes become unknown, the client is told where it still listens. */
+  async #fail(error: unknown): Promise<string> {
+    if (this.#aborted) return this.#aborted.code;
+    if (error instanceof UserError) {
+      const message = error.next ? `${error.message}; ${error.next}` : error.message;
+      this.abort(error.code, message);
+      this.#aborted = undefined;
+      return error.code;
+    }
+    try {
+      const step = this.#decoder?.resourceEnded();
+      this.#farewell(step?.toClient ?? []);
+    } catch {
+      return 'HOOP_RECORDER';
+    }
+    return 'reset';
+  }
+
+  #farewell(buffers: Uint8Array[]): void {
+    for (const bytes of buffers) this.#client.write(bytes).catch(() => undefined); // a client that is gone needs no farewell
+    this.#client.end();
+    this.#resource?.duplex.reset('aborted');
+  }
+}

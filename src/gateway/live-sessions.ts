@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import type { Catalog } from '../store/catalog.ts';
+import { protocolNamed } from '../protocol/registry.ts';
+import type { Clock } from '../shared/clock.ts';
+import { UserError } from '../shared/errors.ts';
+import type { LinkResource, TunnelOpen } from '../shared/handshake.ts';
+import { limits } from '../shared/limits.ts';
+import type { Log } from '../shared/log.ts';
+import type { AgentLink, AgentLinks } from './agent-links.ts';
+import { createHeldBudget } from './held-budget.ts';
+import type { Principal } from './identity/principal.ts';
+import { localPassword, localUser } from './local-credential.ts';
+import type { Recorder } from './recorder.ts';
+import { GatewaySession, type SessionEnd } from './session.ts';
+
+export interface LiveSessionsParts {
+  agents: AgentLinks;
+  recorder: Recorder;
+  catalog: Catalog;
+  /** Default deny: is there a grant? */
+  mayReach: (principal: Principal, resource: string) => boolean;
+  resourceIsKnown: (resource: string) => boolean;
+  credentialKey: Uint8Array;
+  clock: Clock;
+  log: Log;
+  messageBytesMax: number;
+}
+
+/** All sessions of this gateway: who may open one, which run, and how they end. */
+export class LiveSessions {
+  readonly #parts: LiveSessionsParts;
+  readonly #sessions = new Map<string, { session: GatewaySession; principal: Principal; link: AgentLink }>();
+  readonly #held = createHeldBudget(limits.heldBytesMax);
+  #draining = false;
+
+  constructor(parts: LiveSessionsParts) {
+    this.#parts = parts;
+    parts.agents.onLost = (link) => this.endWhere((other) => other.link === link, agentLost);
+  }
+
+  get count(): number {
+    return this.#sessions.size;
+  }
+
+  get(id: string): GatewaySession | undefined {
+    return this.#sessions.get(id)?.session;
+  }
+
+  /** Authorises and opens; the genesis entry is durable when this resolves. Throws UserError. */
+  async open(principal: Principal, request: TunnelOpen): Promise<GatewaySession> {
+    const { link, resource } = this.#authorise(principal, request.resource);
+    const root = await this.#rootOf(principal, request);
+    const session = this.#create({ principal, request, link, resource, root });
+    this.#sessions.set(session.id, { session, principal, link });
+    void session.ended.then(() => this.#sessions.delete(session.id));
+    await session.parts.recorder.durable();
+    return session;
+  }
+
+  #authorise(principal: Principal, name: string): { link: AgentLink; resource: LinkResource } {
+    const { agents, mayReach, resourceIsKnown } = this.#parts;
+    if (this.#draining) throw new UserError('HOOP_GATEWAY_DRAINING', 'the gateway is stopping', { next: 'try again in a moment' });
+    if (!mayReach(principal, name)) throw this.#denied(principal, name, resourceIsKnown(name));
+    const link = agents.byResource(name);
+    const resource = link?.resources.get(name);
+    if (!link || !resource) {
+      if (!resourceIsKnown(name)) throw unknownResource(name);
+      throw new UserError('HOOP_AGENT_OFFLINE', `no agent that serves ${name} is linked to the gateway`, {
+        next: 'start it with `hoop agent start`, or try again when it is back',
+      });
+    }
+    const mine = [...this.#sessions.values()].filter((other) => other.principal.user === principal.user);
+    if (mine.length >= limits.sessionsPerUserMax) {
+      throw new UserError('HOOP_LIMIT', `${principal.user} has ${mine.length} live sessions already`, { next: 'end some first' });
+    }
+    return { link, resource };
+  }
+
+  /** Only those who may see all resources learn whether a name exists. */
+  #denied(principal: Principal, name: string, known: boolean): UserError {
+    if (!known && principal.role !== 'user') return unknownResource(name);
+    return new UserError('HOOP_DENIED', `${principal.user} has no grant for ${name}, or it does not exist`, {
+      next: `\`hoop resources\` lists what you may reach; an administrator can run: hoop grants add --user ${principal.user} --resource ${name}`,
+    });
+  }
+
+  /** The first session of a line of successors. A predecessor that still lives is ended: its client is evidently lost. */
+  async #rootOf(principal: Principal, { continues, resource }: TunnelOpen): Promise<string | undefined> {
+    if (continues === undefined) return undefined;
+    await this.#sessions.get(continues)?.session.end(clientLost);
+    let row = this.#predecessor(continues, principal, resource);
+    for (let steps = 0; row.continues !== null && steps < 10_000; steps++) row = this.#predecessor(row.continues, principal, resource);
+    return row.id;
+  }
+
+  #predecessor(id: string, principal: Principal, resource: string) {
+    const row = this.#parts.catalog.find(id, principal.user);
+    if (row.resource === resource && row.user === principal.user) return row;
+    throw new UserError('HOOP_NOT_FOUND', 'the session to continue is not one of yours on this resource', { next: 'run `hoop connect` again' });
+  }
+
+  #create({ principal, request, link, resource, root }: Creation): GatewaySession {
+    const { recorder, credentialKey, clock, log, messageBytesMax } = this.#parts;
+    const protocol = protocolNamed(resource.protocol);
+    if (!protocol) throw new UserError('HOOP_PROTOCOL', `this gateway does not know the protocol ${resource.protocol}`, { next: 'upgrade the gateway' });
+    const actor = request.actor ?? null;
+    const opened = recorder.openSession({
+      principal: { user: principal.user, via: principal.via, actor, actorInstance: randomBytes(16).toString('hex') },
+      resource: { name: resource.name, protocol: resource.protocol, address: resource.address, database: resource.database },
+      agent: link.agent,
+      colocated: link.colocated,
+      continues: request.continues ?? null,
+      declared: request.declared,
+      results: resource.results,
+    });
+    const password = localPassword(credentialKey, root ?? opened.id, principal.user, resource.name);
+    const credential = { user: localUser, password, database: resource.database ?? resource.name };
+    return new GatewaySession({
+      recorder: opened,
+      link,
+      resource: resource.name,
+      user: principal.user,
+      actor,
+      protocol,
+      credential,
+      held: this.#held,
+      clock,
+      log,
+      messageBytesMax,
+    });
+  }
+
+  async endWhere(match: (entry: { session: GatewaySession; principal: Principal; link: AgentLink }) => boolean, end: SessionEnd): Promise<void> {
+    await Promise.all([...this.#sessions.values()].filter(match).map(({ session }) => session.end(end)));
+  }
+
+  /** Takes no new session, lets running statements finish for a while, then seals everything. */
+  async drain(millisMax: number): Promise<void> {
+    this.#draining = true;
+    const deadline = Date.now() + millisMax;
+    const busy = () => [...this.#sessions.values()].some(({ session }) => session.statementsInFlight > 0);
+    while (busy() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 25));
+    await this.endWhere(() => true, gatewayStopped);
+  }
+}
+
+interface Creation {
+  principal: Principal;
+  request: TunnelOpen;
+  link: AgentLink;
+  resource: LinkResource;
+  root: string | undefined;
+}
+
+const unknownResource = (name: string) =>
+  new UserError('HOOP_NOT_FOUND', `there is no resource ${name}`, { next: '`hoop resources` lists them' });
+
+export const clientClosed: SessionEnd = { reason: 'client_closed', message: 'the client ended the session', final: true };
+export const clientLost: SessionEnd = { reason: 'client_lost', message: 'the client stopped answering', final: false };
+export const agentLost: SessionEnd = { reason: 'agent_lost', message: 'the agent beside the resource is gone', final: false };
+export const gatewayStopped: SessionEnd = { reason: 'gateway_stopped', message: 'the gateway is stopping', final: false };
+export const accessEnded: SessionEnd = { reason: 'access_ended', message: 'the sign-in or the grant behind this session ended', final: true };
+export const recorderFailed: SessionEnd = {
+  reason: 'recorder_failed',
+  message: 'the record cannot be written, so nothing more is forwarded',
+  final: false,
+};

@@ -1,0 +1,124 @@
+import type { LocalCredential, Protocol } from '../protocol/protocol.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { Duplex } from '../shared/duplex.ts';
+import { streamOpenSchema } from '../shared/handshake.ts';
+import { limits } from '../shared/limits.ts';
+import type { Log } from '../shared/log.ts';
+import { readControl } from '../tunnel/control.ts';
+import type { AgentLink } from './agent-links.ts';
+import { ClientStream } from './client-stream.ts';
+import type { HeldBudget } from './held-budget.ts';
+import type { SessionRecorder } from './recorder.ts';
+
+export interface SessionParts {
+  recorder: SessionRecorder;
+  link: AgentLink;
+  resource: string;
+  user: string;
+  actor: string | null;
+  protocol: Protocol;
+  credential: LocalCredential;
+  held: HeldBudget;
+  clock: Clock;
+  log: Log;
+  messageBytesMax: number;
+}
+
+export interface SessionEnd {
+  /** What the record says: client_closed, client_lost, agent_lost, gateway_stopped, killed, … */
+  reason: string;
+  message: string;
+  /** The client must not open a successor. */
+  final: boolean;
+}
+
+/** One principal's use of one resource, from allow to end; owns its streams and its recording. */
+export class GatewaySession {
+  readonly parts: SessionParts;
+  readonly #streams = new Map<number, ClientStream>();
+  readonly #running = new Set<Promise<void>>();
+  #ordinal = 0;
+  #ending: Promise<void> | undefined;
+  #resolveEnded!: (end: SessionEnd) => void;
+  /** Resolves when the session is over and sealed. */
+  readonly ended: Promise<SessionEnd>;
+
+  constructor(parts: SessionParts) {
+    this.parts = parts;
+    this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+  }
+
+  get id(): string {
+    return this.parts.recorder.id;
+  }
+
+  get statementsInFlight(): number {
+    let total = 0;
+    for (const stream of this.#streams.values()) total += stream.statementsInFlight;
+    return total;
+  }
+
+  /** Takes a stream that the client opened. */
+  accept(duplex: Duplex): void {
+    const run = this.#run(duplex).catch((error: unknown) => this.#broken(error));
+    this.#running.add(run);
+    void run.finally(() => this.#running.delete(run));
+  }
+
+  /** Ends all streams, seals the recording. Idempotent: the first reason stands. */
+  end(end: SessionEnd): Promise<void> {
+    this.#ending ??= this.#finish(end);
+    return this.#ending;
+  }
+
+  async #finish(end: SessionEnd): Promise<void> {
+    for (const stream of this.#streams.values()) stream.abort(end.reason, end.message);
+    await Promise.all(this.#running);
+    try {
+      await this.parts.recorder.seal(end.reason);
+    } catch (error) {
+      // The journal keeps what is durable; recovery seals it at the next start.
+      this.parts.log.error({ session: this.id, error: String(error) }, 'the recording could not be sealed');
+    }
+    this.#resolveEnded(end);
+  }
+
+  async #run(duplex: Duplex): Promise<void> {
+    const { recorder, protocol, link, credential, held, clock, messageBytesMax, resource } = this.parts;
+    if (this.#ending || this.#streams.size >= limits.streamsPerSessionMax) {
+      const message = this.#ending
+        ? 'the session is ending; connect again'
+        : `the session has ${limits.streamsPerSessionMax} streams already; close some first`;
+      await duplex.write(protocol.fatal('HOOP_LIMIT', message)).catch(() => undefined);
+      return duplex.end();
+    }
+    const ordinal = ++this.#ordinal;
+    const { value: open, rest: client } = await readControl(duplex, streamOpenSchema);
+    const record = recorder.stream(ordinal, { evidence: open.evidence });
+    const stream = new ClientStream(client, {
+      protocol,
+      credential,
+      record,
+      durable: () => recorder.durable(),
+      openResource: (startup) => link.openResource({ resource, session: this.id, stream: ordinal, startup, label: this.#label() }),
+      cancelByKey: (key) => [...this.#streams.values()].find((other) => other.owns(key))?.cancel(),
+      held,
+      clock,
+      messageBytesMax,
+    });
+    this.#streams.set(ordinal, stream);
+    await stream.run();
+    this.#streams.delete(ordinal);
+  }
+
+  /** What the resource's own log can show (63 bytes at most there). */
+  #label(): string {
+    const { user, actor } = this.parts;
+    return ['hoop', this.id.slice(0, 12), user, actor ?? ''].filter(Boolean).join('/').slice(0, 63);
+  }
+
+  /** A stream failed outside of what a client can cause: most likely the record. The session cannot go on (invariant 3). */
+  #broken(error: unknown): void {
+    this.parts.log.error({ session: this.id, error: String(error) }, 'a stream failed');
+  }
+}
