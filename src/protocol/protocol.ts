@@ -68,6 +68,11 @@ export interface Frontend {
   admit(client: Duplex, context: FrontendContext): Promise<Admission>;
   /** Sends what tells the client that it is in: for PostgreSQL AuthenticationOk, ParameterStatus, our BackendKeyData, ReadyForQuery. */
   greet(client: Duplex, greeting: Uint8Array, cancelKey: Uint8Array): Promise<void>;
+  /**
+   * Turns a client away without a login, politely: answers what a client must have answered before it reads an error
+   * (PostgreSQL: SSLRequest → N, StartupMessage), then the protocol's own fatal error, then ends. Never rejects; bounded in time by the caller.
+   */
+  refuse(client: Duplex, code: string, message: string): Promise<void>;
   /** Length in bytes of the cancel keys that this frontend hands out. */
   readonly cancelKeyBytes: number;
 }

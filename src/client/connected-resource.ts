@@ -1,0 +1,169 @@
+import { protocolNamed } from '../protocol/registry.ts';
+import type { ConnectInfo, Protocol } from '../protocol/protocol.ts';
+import { backoffMillis } from '../shared/backoff.ts';
+import type { Duplex } from '../shared/duplex.ts';
+import { UserError } from '../shared/errors.ts';
+import type { ErrorCode } from '../shared/error-codes.ts';
+import type { SessionEnded, StreamOpen } from '../shared/handshake.ts';
+import { pump } from '../shared/pump.ts';
+import type { LocalPort } from './local-port.ts';
+import { openSessionTunnel, type SessionTunnel, type TunnelRequest } from './session-tunnel.ts';
+
+/** What a person is shown of one resource. */
+export type ConnectionState =
+  | { state: 'opening' }
+  | { state: 'ready'; session: string; port: number; streams: number; continues?: string }
+  | { state: 'reconnecting'; why: string; port: number }
+  | { state: 'signing-in'; why: string; port: number }
+  | { state: 'ended'; why: string }
+  | { state: 'failed'; error: UserError };
+
+export interface ConnectedResourceParts {
+  request: Omit<TunnelRequest, 'signal' | 'continues'>;
+  openPort: (onConnection: (duplex: Duplex, evidence: StreamOpen['evidence']) => void) => Promise<LocalPort>;
+  /** Called when the sign-in behind a successor session has gone; resolves when there is a new one. */
+  signInAgain: () => Promise<void>;
+  onState: (state: ConnectionState) => void;
+  signal: AbortSignal;
+}
+
+/** Refusals after which a successor session is worth another try. */
+const passing = new Set<ErrorCode>(['HOOP_GATEWAY_UNREACHABLE', 'HOOP_GATEWAY_DRAINING', 'HOOP_AGENT_OFFLINE', 'HOOP_LIMIT', 'HOOP_RECORDER']);
+
+/**
+ * Keeps one resource connected: a session, its local port, and after a loss (sleep, network, a restart of the gateway) a successor
+ * session on the same port with the same credential.
+ */
+export class ConnectedResource {
+  readonly #parts: ConnectedResourceParts;
+  #tunnel: SessionTunnel | undefined;
+  #why = 'the session is opening';
+  #protocol: Protocol | undefined;
+  #port: LocalPort | undefined;
+  #streams = 0;
+  #info: ConnectInfo | undefined;
+
+  constructor(parts: ConnectedResourceParts) {
+    this.#parts = parts;
+  }
+
+  get info(): ConnectInfo | undefined {
+    return this.#info;
+  }
+
+  get session(): string | undefined {
+    return this.#tunnel?.opened.session;
+  }
+
+  /** Resolves when the port is usable; throws UserError when it cannot become so. */
+  async open(): Promise<ConnectInfo> {
+    this.#parts.onState({ state: 'opening' });
+    const tunnel = await openSessionTunnel({ ...this.#parts.request, signal: this.#parts.signal });
+    this.#protocol = protocolNamed(tunnel.opened.protocol);
+    if (!this.#protocol) throw new UserError('HOOP_VERSION_SKEW', `this hoop does not know the protocol ${tunnel.opened.protocol}`, { next: 'upgrade hoop on this machine' });
+    try {
+      this.#port = await this.#parts.openPort((duplex, evidence) => void this.#carry(duplex, evidence));
+    } catch (error) {
+      await tunnel.close();
+      throw error;
+    }
+    const { user, password, database } = tunnel.opened.credential;
+    this.#info = this.#protocol.connectInfo({ host: this.#port.host, port: this.#port.port, user, password, database });
+    this.#use(tunnel);
+    return this.#info;
+  }
+
+  /** Stays until the signal aborts or the session ends for good; opens successors in between. */
+  async keep(): Promise<SessionEnded> {
+    for (;;) {
+      const tunnel = this.#tunnel!;
+      const end = await Promise.race([tunnel.ended, aborted(this.#parts.signal)]);
+      this.#why = end.message;
+      if (this.#parts.signal.aborted) return this.#finish(tunnel, end);
+      this.#tunnel = undefined;
+      if (end.final) return this.#over(end);
+      this.#parts.onState({ state: 'reconnecting', why: end.message, port: this.#port!.port });
+      const successor = await this.#succeed(tunnel.opened.session);
+      if (!successor) return this.#over({ ...end, reason: 'client_closed', message: 'stopped while reconnecting' });
+      this.#use(successor, tunnel.opened.session);
+    }
+  }
+
+  async #succeed(continues: string): Promise<SessionTunnel | undefined> {
+    const { signal, request, onState } = this.#parts;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        return await openSessionTunnel({ ...request, continues, signal });
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        if (!(error instanceof UserError)) throw error;
+        this.#why = error.message;
+        if (error.code === 'HOOP_SIGN_IN') {
+          onState({ state: 'signing-in', why: error.message, port: this.#port!.port });
+          await this.#parts.signInAgain();
+        } else if (!passing.has(error.code)) {
+          this.#port?.close();
+          onState({ state: 'failed', error });
+          throw error;
+        }
+        await pause(backoffMillis(attempt), signal);
+      }
+    }
+    return undefined;
+  }
+
+  #use(tunnel: SessionTunnel, continues?: string): void {
+    this.#tunnel = tunnel;
+    this.#announce(continues);
+  }
+
+  #announce(continues?: string): void {
+    const session = this.#tunnel?.opened.session;
+    if (session === undefined || !this.#port) return;
+    this.#parts.onState({ state: 'ready', session, port: this.#port.port, streams: this.#streams, ...(continues === undefined ? {} : { continues }) });
+  }
+
+  /** One connection of a client program: a stream of the session, or the protocol's own error while there is none. */
+  async #carry(local: Duplex, evidence: StreamOpen['evidence']): Promise<void> {
+    const tunnel = this.#tunnel;
+    if (!tunnel) {
+      await this.#protocol!.frontend.refuse(local, 'HOOP_SESSION_ENDED', `hoop is not connected: ${this.#why}; try again in a moment`);
+      return;
+    }
+    this.#streams++;
+    this.#announce();
+    try {
+      await pump(local, await tunnel.openStream(evidence));
+    } catch (error) {
+      local.reset(error instanceof Error ? error.message : 'the session ended');
+    }
+    this.#streams--;
+    this.#announce();
+  }
+
+  async #finish(tunnel: SessionTunnel, end: SessionEnded): Promise<SessionEnded> {
+    await tunnel.close();
+    return this.#over({ ...end, reason: 'client_closed', message: 'the session is closed' });
+  }
+
+  #over(end: SessionEnded): SessionEnded {
+    this.#port?.close();
+    this.#parts.onState({ state: 'ended', why: end.message });
+    return end;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<SessionEnded> {
+  const end: SessionEnded = { kind: 'ended', reason: 'client_closed', message: 'stopped', final: true };
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(end);
+    else signal.addEventListener('abort', () => resolve(end), { once: true });
+  });
+}
+
+function pause(millis: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, millis);
+    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
