@@ -15,6 +15,7 @@ import {
   resourceOpenSchema,
 } from '../shared/handshake.ts';
 import type { Log } from '../shared/log.ts';
+import { pause } from '../shared/pause.ts';
 import { pump } from '../shared/pump.ts';
 import { handshakeVersion, version } from '../shared/version.ts';
 import { checkVersion, prefixed, readControl, refuseControl, writeControl } from '../tunnel/control.ts';
@@ -162,10 +163,3 @@ const refusalOf = (refusal: { code: string; message: string; next?: string | und
 
 const linkUrl = (gateway: string) => new URL(linkPath, gateway).href.replace(/^http/, 'ws');
 const caOf = (config: AgentConfig) => (config.caFile === undefined ? {} : { caFile: config.caFile });
-
-function pause(millis: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, millis);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
-}

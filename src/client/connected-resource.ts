@@ -5,6 +5,7 @@ import type { Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
 import type { ErrorCode } from '../shared/error-codes.ts';
 import type { SessionEnded, StreamOpen } from '../shared/handshake.ts';
+import { pause } from '../shared/pause.ts';
 import { pump } from '../shared/pump.ts';
 import type { LocalPort } from './local-port.ts';
 import { openSessionTunnel, type SessionTunnel, type TunnelRequest } from './session-tunnel.ts';
@@ -158,12 +159,5 @@ function aborted(signal: AbortSignal): Promise<SessionEnded> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve(end);
     else signal.addEventListener('abort', () => resolve(end), { once: true });
-  });
-}
-
-function pause(millis: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, millis);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
   });
 }
