@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { openAgents, type Agents } from './registry/agents.ts';
+import { openGrants, type Grants } from './registry/grants.ts';
+import { openInvitations, type Invitations } from './registry/invitations.ts';
+import { openKeys, type GatewayKeys } from './registry/keys.ts';
+import { migrations } from './registry/migrations.ts';
+import { openSignIns, type SignIns } from './registry/sign-ins.ts';
+import { openSql } from './registry/sql.ts';
+import { openTokens, type Tokens } from './registry/tokens.ts';
+import { openUsers, type Users } from './registry/users.ts';
+import { systemClock, type Clock } from '../shared/clock.ts';
+
+/**
+ * The truth about who exists and who may do what: `<data-dir>/registry.db`. It cannot be derived from anything else: back it up.
+ * An attacker who can write it can let anybody in; one who can read it has the gateway's keys, but no password and no token.
+ */
+export interface Registry {
+  users: Users;
+  grants: Grants;
+  agents: Agents;
+  tokens: Tokens;
+  invitations: Invitations;
+  signIns: SignIns;
+  keys: GatewayKeys;
+  /** All of `act` or nothing. */
+  transaction<T>(act: () => T): T;
+  /** Forgets what has expired. */
+  purge(): void;
+  close(): void;
+}
+
+export function openRegistry(dataDir: string, clock: Clock = systemClock): Registry {
+  const sql = openSql(join(dataDir, 'registry.db'), migrations);
+  const now = () => Math.floor(clock.nowMicros() / 1000);
+  const signIns = openSignIns(sql, now);
+  const invitations = openInvitations(sql, now);
+  return {
+    users: openUsers(sql, now),
+    grants: openGrants(sql, now),
+    agents: openAgents(sql, now),
+    tokens: openTokens(sql, now),
+    invitations,
+    signIns,
+    keys: openKeys(sql),
+    transaction: (act) => sql.transaction(act),
+    purge() {
+      signIns.purge();
+      invitations.purge();
+    },
+    close: () => sql.close(),
+  };
+}

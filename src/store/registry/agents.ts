@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { UserError } from '../../shared/errors.ts';
+import type { LinkResource } from '../../shared/handshake.ts';
+import { limits } from '../../shared/limits.ts';
+import { hashSecret, newSecret } from './secret.ts';
+import { isDuplicate, type Sql } from './sql.ts';
+
+export interface StoredAgent {
+  name: string;
+  createdAt: number;
+  /** `SHA256:…` of the pinned key, as OpenSSH writes fingerprints; null until it joined. */
+  fingerprint: string | null;
+  lastSeenAt: number | null;
+  version: string | null;
+  resources: string[];
+}
+
+export interface StoredResource extends LinkResource {
+  agent: string;
+}
+
+export interface JoinToken {
+  token: string;
+  expiresAt: number;
+}
+
+interface Row {
+  name: string;
+  created_at: number;
+  public_key: string | null;
+  last_seen_at: number | null;
+  version: string | null;
+}
+
+interface ResourceRow extends Omit<StoredResource, 'database'> {
+  database_name: string | null;
+}
+
+export const keyFingerprint = (publicKey: string): string =>
+  `SHA256:${createHash('sha256').update(Buffer.from(publicKey, 'base64url')).digest('base64').replace(/=+$/, '')}`;
+
+const joinPrefix = 'hoop-join-';
+
+export type Agents = ReturnType<typeof openAgents>;
+
+/** Agents, the key that each is pinned to, and the resources that each has offered. */
+export function openAgents(sql: Sql, now: () => number) {
+  const stored = (row: Row): StoredAgent => ({
+    name: row.name,
+    createdAt: row.created_at,
+    fingerprint: row.public_key === null ? null : keyFingerprint(row.public_key),
+    lastSeenAt: row.last_seen_at,
+    version: row.version,
+    resources: sql
+      .all<{ name: string }>('select name from resources where agent = ? order by name', row.name)
+      .map(({ name }) => name),
+  });
+  const get = (name: string): StoredAgent => {
+    const row = sql.get<Row>('select * from agents where name = ?', name);
+    if (row) return stored(row);
+    throw new UserError('HOOP_NOT_FOUND', `there is no agent ${name}`, { next: '`hoop agents list` lists them' });
+  };
+  /** A new one; the one before it is void from now on. */
+  const newJoinToken = (name: string): JoinToken => {
+    const token = joinPrefix + newSecret();
+    const expiresAt = now() + limits.joinTokenSeconds * 1000;
+    const changed = sql.run(
+      'update agents set join_hash = ?, join_expires_at = ? where name = ?',
+      hashSecret(token),
+      expiresAt,
+      name,
+    );
+    if (changed === 0) get(name);
+    return { token, expiresAt };
+  };
+  return {
+    get,
+    newJoinToken,
+    list: (): StoredAgent[] => sql.all<Row>('select * from agents order by name').map(stored),
+    create(name: string): JoinToken {
+      return sql.transaction(() => {
+        try {
+          sql.run('insert into agents (name, created_at) values (?, ?)', name, now());
+        } catch (cause) {
+          if (!isDuplicate(cause)) throw cause;
+          throw new UserError('HOOP_EXISTS', `there is an agent ${name} already`, {
+            next: `for a new join token: hoop agents join-token ${name}`,
+            cause,
+          });
+        }
+        return newJoinToken(name);
+      });
+    },
+    remove(name: string): void {
+      get(name);
+      sql.run('delete from agents where name = ?', name);
+    },
+    agentByKey: (publicKey: string): string | undefined =>
+      sql.get<{ name: string }>('select name from agents where public_key = ?', publicKey)?.name,
+    /** Uses up the token and pins the key (in the place of an older one); the agent's name. */
+    joinAgent(joinToken: string, publicKey: string): string {
+      return sql.transaction(() => {
+        const row = sql.get<{ name: string; join_expires_at: number }>(
+          'select name, join_expires_at from agents where join_hash = ?',
+          hashSecret(joinToken),
+        );
+        if (!row || row.join_expires_at <= now()) throw badJoinToken(row !== undefined);
+        sql.run(
+          'update agents set public_key = ?, join_hash = null, join_expires_at = null where name = ?',
+          publicKey,
+          row.name,
+        );
+        return row.name;
+      });
+    },
+    /** Remembers what a linked agent serves; names that another agent holds stay with it and are returned. */
+    offerResources(agent: string, version: string, resources: readonly LinkResource[]): string[] {
+      return sql.transaction(() => {
+        sql.run('update agents set last_seen_at = ?, version = ? where name = ?', now(), version, agent);
+        sql.run('delete from resources where agent = ?', agent);
+        return resources.filter((resource) => !insertResource(sql, agent, resource, now())).map(({ name }) => name);
+      });
+    },
+    seen: (agent: string): void => void sql.run('update agents set last_seen_at = ? where name = ?', now(), agent),
+    resources: (): StoredResource[] =>
+      sql.all<ResourceRow>('select * from resources order by name').map(storedResource),
+    resource(name: string): StoredResource | undefined {
+      const row = sql.get<ResourceRow>('select * from resources where name = ?', name);
+      return row && storedResource(row);
+    },
+  };
+}
+
+function insertResource(sql: Sql, agent: string, resource: LinkResource, at: number): boolean {
+  return (
+    sql.run(
+      `insert into resources (name, agent, protocol, address, database_name, tls, results, seen_at)
+        values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (name) do nothing`,
+      resource.name,
+      agent,
+      resource.protocol,
+      resource.address,
+      resource.database,
+      resource.tls,
+      resource.results,
+      at,
+    ) > 0
+  );
+}
+
+const storedResource = (row: ResourceRow): StoredResource => ({
+  name: row.name,
+  agent: row.agent,
+  protocol: row.protocol,
+  address: row.address,
+  database: row.database_name,
+  tls: row.tls,
+  results: row.results,
+});
+
+function badJoinToken(expired: boolean): UserError {
+  return new UserError(
+    'HOOP_JOIN_TOKEN',
+    expired ? 'the join token has expired' : 'the join token is wrong or was used',
+    {
+      next: 'make a new one: hoop agents join-token NAME',
+    },
+  );
+}
