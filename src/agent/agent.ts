@@ -44,7 +44,10 @@ export async function runAgent(parts: AgentParts): Promise<void> {
   let joinToken = parts.joinToken;
   for (let attempt = 0; !parts.signal.aborted; attempt++) {
     try {
-      const connection = await connectWebSocket(linkUrl(parts.gateway), { signal: parts.signal, ...caOf(parts.config) });
+      const connection = await connectWebSocket(linkUrl(parts.gateway), {
+        signal: parts.signal,
+        ...caOf(parts.config),
+      });
       const link = await greet(connection, parts, joinToken);
       joinToken = undefined; // used up
       attempt = 0;
@@ -54,13 +57,20 @@ export async function runAgent(parts: AgentParts): Promise<void> {
     } catch (error) {
       if (parts.signal.aborted) return;
       if (error instanceof UserError && finalCodes.has(error.code)) throw error;
-      parts.log.warn({ error: error instanceof Error ? error.message : String(error) }, 'the gateway cannot be reached; trying again');
+      parts.log.warn(
+        { error: error instanceof Error ? error.message : String(error) },
+        'the gateway cannot be reached; trying again',
+      );
     }
     await pause(backoffMillis(attempt), parts.signal);
   }
 }
 
-async function greet(connection: Connection, parts: AgentParts, joinToken: string | undefined): Promise<{ agent: string; control: Duplex }> {
+async function greet(
+  connection: Connection,
+  parts: AgentParts,
+  joinToken: string | undefined,
+): Promise<{ agent: string; control: Duplex }> {
   const { key, config } = parts;
   const control = connection.open();
   await writeControl(control, {
@@ -73,7 +83,10 @@ async function greet(connection: Connection, parts: AgentParts, joinToken: strin
   });
   const challenge = await readControl(control, linkChallengeSchema.or(controlRefusedSchema));
   if (challenge.value.kind === 'refused') throw refusalOf(challenge.value);
-  await writeControl(control, { kind: 'proof', signature: key.sign(linkProofMessage(challenge.value.nonce, key.publicKey)) });
+  await writeControl(control, {
+    kind: 'proof',
+    signature: key.sign(linkProofMessage(challenge.value.nonce, key.publicKey)),
+  });
   const { value: welcome, rest } = await readControl(challenge.rest, linkWelcomeSchema.or(controlRefusedSchema));
   if (welcome.kind === 'refused') throw refusalOf(welcome);
   checkVersion(welcome.version, handshakeVersion, { theirs: 'gateway', ours: 'agent' });
@@ -93,10 +106,12 @@ async function serve(connection: Connection, control: Duplex, parts: AgentParts)
 
 async function takeCommands(control: Duplex, cancels: Map<string, () => Promise<void>>, log: Log): Promise<void> {
   try {
-    for (let from = control; ; ) {
+    for (let from = control; ;) {
       const { value, rest } = await readControl(from, linkCancelSchema, { millisMax: Infinity });
       from = rest;
-      cancels.get(value.stream)?.().catch((error: unknown) => log.warn({ error: String(error) }, 'a cancel did not reach the resource'));
+      cancels
+        .get(value.stream)?.()
+        .catch((error: unknown) => log.warn({ error: String(error) }, 'a cancel did not reach the resource'));
     }
   } catch {
     // The link is closing; `serve` sees it too.
@@ -104,7 +119,11 @@ async function takeCommands(control: Duplex, cancels: Map<string, () => Promise<
 }
 
 /** One stream of the link: dial, log in, hand over, pump. */
-async function serveStream(duplex: Duplex, parts: AgentParts, cancels: Map<string, () => Promise<void>>): Promise<void> {
+async function serveStream(
+  duplex: Duplex,
+  parts: AgentParts,
+  cancels: Map<string, () => Promise<void>>,
+): Promise<void> {
   let resource: Transport | undefined;
   let name: string | undefined;
   try {
@@ -123,11 +142,16 @@ async function serveStream(duplex: Duplex, parts: AgentParts, cancels: Map<strin
   }
 }
 
-async function openResource(request: { resource: string; label: string; startup: { parameters: Record<string, string> } }, parts: AgentParts) {
+async function openResource(
+  request: { resource: string; label: string; startup: { parameters: Record<string, string> } },
+  parts: AgentParts,
+) {
   const config = parts.config.resources.find(({ name }) => name === request.resource);
   const protocol = config && protocolNamed(config.protocol);
   if (!config || !protocol) {
-    throw new UserError('HOOP_NOT_FOUND', `this agent has no resource ${request.resource}`, { next: 'add it to agent.yaml and start the agent again' });
+    throw new UserError('HOOP_NOT_FOUND', `this agent has no resource ${request.resource}`, {
+      next: 'add it to agent.yaml and start the agent again',
+    });
   }
   const { user, password } = config.credentials;
   return protocol.backend.connect({
@@ -155,7 +179,9 @@ const offered = ({ name, protocol, address, database, tls, results }: ResourceCo
 
 function unexpected(error: unknown, log: Log): UserError {
   log.error({ error: error instanceof Error ? error.message : String(error) }, 'a stream could not be opened');
-  return new UserError('HOOP_RESOURCE_UNREACHABLE', 'the agent could not open the resource', { next: 'read the agent’s log' });
+  return new UserError('HOOP_RESOURCE_UNREACHABLE', 'the agent could not open the resource', {
+    next: 'read the agent’s log',
+  });
 }
 
 const refusalOf = (refusal: { code: string; message: string; next?: string | undefined }) =>

@@ -29,7 +29,13 @@ export interface ConnectedResourceParts {
 }
 
 /** Refusals after which a successor session is worth another try. */
-const passing = new Set<ErrorCode>(['HOOP_GATEWAY_UNREACHABLE', 'HOOP_GATEWAY_DRAINING', 'HOOP_AGENT_OFFLINE', 'HOOP_LIMIT', 'HOOP_RECORDER']);
+const passing = new Set<ErrorCode>([
+  'HOOP_GATEWAY_UNREACHABLE',
+  'HOOP_GATEWAY_DRAINING',
+  'HOOP_AGENT_OFFLINE',
+  'HOOP_LIMIT',
+  'HOOP_RECORDER',
+]);
 
 /**
  * Keeps one resource connected: a session, its local port, and after a loss (sleep, network, a restart of the gateway) a successor
@@ -61,7 +67,10 @@ export class ConnectedResource {
     this.#parts.onState({ state: 'opening' });
     const tunnel = await openSessionTunnel({ ...this.#parts.request, signal: this.#parts.signal });
     this.#protocol = protocolNamed(tunnel.opened.protocol);
-    if (!this.#protocol) throw new UserError('HOOP_VERSION_SKEW', `this hoop does not know the protocol ${tunnel.opened.protocol}`, { next: 'upgrade hoop on this machine' });
+    if (!this.#protocol)
+      throw new UserError('HOOP_VERSION_SKEW', `this hoop does not know the protocol ${tunnel.opened.protocol}`, {
+        next: 'upgrade hoop on this machine',
+      });
     try {
       this.#port = await this.#parts.openPort((duplex, evidence) => void this.#carry(duplex, evidence));
     } catch (error) {
@@ -121,14 +130,24 @@ export class ConnectedResource {
   #announce(continues?: string): void {
     const session = this.#tunnel?.opened.session;
     if (session === undefined || !this.#port) return;
-    this.#parts.onState({ state: 'ready', session, port: this.#port.port, streams: this.#streams, ...(continues === undefined ? {} : { continues }) });
+    this.#parts.onState({
+      state: 'ready',
+      session,
+      port: this.#port.port,
+      streams: this.#streams,
+      ...(continues === undefined ? {} : { continues }),
+    });
   }
 
   /** One connection of a client program: a stream of the session, or the protocol's own error while there is none. */
   async #carry(local: Duplex, evidence: StreamOpen['evidence']): Promise<void> {
     const tunnel = this.#tunnel;
     if (!tunnel) {
-      await this.#protocol!.frontend.refuse(local, 'HOOP_SESSION_ENDED', `hoop is not connected: ${this.#why}; try again in a moment`);
+      await this.#protocol!.frontend.refuse(
+        local,
+        'HOOP_SESSION_ENDED',
+        `hoop is not connected: ${this.#why}; try again in a moment`,
+      );
       return;
     }
     this.#streams++;

@@ -3,7 +3,14 @@ import { tunnelPath } from '../shared/api.ts';
 import type { Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
 import type { ErrorCode } from '../shared/error-codes.ts';
-import { controlRefusedSchema, sessionEndedSchema, tunnelOpenedSchema, type SessionEnded, type StreamOpen, type TunnelOpened } from '../shared/handshake.ts';
+import {
+  controlRefusedSchema,
+  sessionEndedSchema,
+  tunnelOpenedSchema,
+  type SessionEnded,
+  type StreamOpen,
+  type TunnelOpened,
+} from '../shared/handshake.ts';
 import { limits } from '../shared/limits.ts';
 import { handshakeVersion, version } from '../shared/version.ts';
 import { checkVersion, readControl, writeControl } from '../tunnel/control.ts';
@@ -31,7 +38,12 @@ export interface SessionTunnel {
   readonly ended: Promise<SessionEnded>;
 }
 
-const lost: SessionEnded = { kind: 'ended', reason: 'tunnel_lost', message: 'the connection to the gateway was lost', final: false };
+const lost: SessionEnded = {
+  kind: 'ended',
+  reason: 'tunnel_lost',
+  message: 'the connection to the gateway was lost',
+  final: false,
+};
 
 /** Opens one tunnel and with it one session. Throws UserError. */
 export async function openSessionTunnel(request: TunnelRequest): Promise<SessionTunnel> {
@@ -49,7 +61,10 @@ export async function openSessionTunnel(request: TunnelRequest): Promise<Session
   }
 }
 
-async function openSession(connection: Connection, { resource, actor, continues }: TunnelRequest): Promise<SessionTunnel> {
+async function openSession(
+  connection: Connection,
+  { resource, actor, continues }: TunnelRequest,
+): Promise<SessionTunnel> {
   const control = connection.open();
   await writeControl(control, {
     kind: 'open',
@@ -61,7 +76,11 @@ async function openSession(connection: Connection, { resource, actor, continues 
   });
   const { value: opened, rest } = await readControl(control, tunnelOpenedSchema.or(controlRefusedSchema));
   if (opened.kind === 'refused') {
-    throw new UserError(opened.code as ErrorCode, opened.message, opened.next === undefined ? {} : { next: opened.next });
+    throw new UserError(
+      opened.code as ErrorCode,
+      opened.message,
+      opened.next === undefined ? {} : { next: opened.next },
+    );
   }
   checkVersion(opened.version, handshakeVersion, { theirs: 'gateway', ours: 'client' });
   const farewell = readControl(rest, sessionEndedSchema, { millisMax: Infinity }).then(

@@ -106,7 +106,9 @@ export class AgentLinks {
     await writeControl(control, { kind: 'challenge', nonce });
     const { value: proof, rest } = await readControl(afterHello, linkProofSchema);
     if (!provesKey(hello.publicKey, nonce, proof.signature)) {
-      throw new UserError('HOOP_JOIN_TOKEN', 'the agent could not prove its key', { next: 'hoop agents create NAME makes a new join token' });
+      throw new UserError('HOOP_JOIN_TOKEN', 'the agent could not prove its key', {
+        next: 'hoop agents create NAME makes a new join token',
+      });
     }
     const agent = this.#identify(hello);
     const taken = this.#registry.offerResources(agent, hello.agentVersion, hello.resources);

@@ -59,7 +59,8 @@ export class LiveSessions {
 
   #authorise(principal: Principal, name: string): { link: AgentLink; resource: LinkResource } {
     const { agents, mayReach, resourceIsKnown } = this.#parts;
-    if (this.#draining) throw new UserError('HOOP_GATEWAY_DRAINING', 'the gateway is stopping', { next: 'try again in a moment' });
+    if (this.#draining)
+      throw new UserError('HOOP_GATEWAY_DRAINING', 'the gateway is stopping', { next: 'try again in a moment' });
     if (!mayReach(principal, name)) throw this.#denied(principal, name, resourceIsKnown(name));
     const link = agents.byResource(name);
     const resource = link?.resources.get(name);
@@ -71,7 +72,9 @@ export class LiveSessions {
     }
     const mine = [...this.#sessions.values()].filter((other) => other.principal.user === principal.user);
     if (mine.length >= limits.sessionsPerUserMax) {
-      throw new UserError('HOOP_LIMIT', `${principal.user} has ${mine.length} live sessions already`, { next: 'end some first' });
+      throw new UserError('HOOP_LIMIT', `${principal.user} has ${mine.length} live sessions already`, {
+        next: 'end some first',
+      });
     }
     return { link, resource };
   }
@@ -89,24 +92,35 @@ export class LiveSessions {
     if (continues === undefined) return undefined;
     await this.#sessions.get(continues)?.session.end(clientLost);
     let row = this.#predecessor(continues, principal, resource);
-    for (let steps = 0; row.continues !== null && steps < 10_000; steps++) row = this.#predecessor(row.continues, principal, resource);
+    for (let steps = 0; row.continues !== null && steps < 10_000; steps++)
+      row = this.#predecessor(row.continues, principal, resource);
     return row.id;
   }
 
   #predecessor(id: string, principal: Principal, resource: string) {
     const row = this.#parts.catalog.find(id, principal.user);
     if (row.resource === resource && row.user === principal.user) return row;
-    throw new UserError('HOOP_NOT_FOUND', 'the session to continue is not one of yours on this resource', { next: 'run `hoop connect` again' });
+    throw new UserError('HOOP_NOT_FOUND', 'the session to continue is not one of yours on this resource', {
+      next: 'run `hoop connect` again',
+    });
   }
 
   #create({ principal, request, link, resource, root }: Creation): GatewaySession {
     const { recorder, credentialKey, clock, log, messageBytesMax } = this.#parts;
     const protocol = protocolNamed(resource.protocol);
-    if (!protocol) throw new UserError('HOOP_PROTOCOL', `this gateway does not know the protocol ${resource.protocol}`, { next: 'upgrade the gateway' });
+    if (!protocol)
+      throw new UserError('HOOP_PROTOCOL', `this gateway does not know the protocol ${resource.protocol}`, {
+        next: 'upgrade the gateway',
+      });
     const actor = request.actor ?? null;
     const opened = recorder.openSession({
       principal: { user: principal.user, via: principal.via, actor, actorInstance: randomBytes(16).toString('hex') },
-      resource: { name: resource.name, protocol: resource.protocol, address: resource.address, database: resource.database },
+      resource: {
+        name: resource.name,
+        protocol: resource.protocol,
+        address: resource.address,
+        database: resource.database,
+      },
       agent: link.agent,
       colocated: link.colocated,
       continues: request.continues ?? null,
@@ -130,7 +144,10 @@ export class LiveSessions {
     });
   }
 
-  async endWhere(match: (entry: { session: GatewaySession; principal: Principal; link: AgentLink }) => boolean, end: SessionEnd): Promise<void> {
+  async endWhere(
+    match: (entry: { session: GatewaySession; principal: Principal; link: AgentLink }) => boolean,
+    end: SessionEnd,
+  ): Promise<void> {
     await Promise.all([...this.#sessions.values()].filter(match).map(({ session }) => session.end(end)));
   }
 
@@ -155,11 +172,27 @@ interface Creation {
 const unknownResource = (name: string) =>
   new UserError('HOOP_NOT_FOUND', `there is no resource ${name}`, { next: '`hoop resources` lists them' });
 
-export const clientClosed: SessionEnd = { reason: 'client_closed', message: 'the client ended the session', final: true };
+export const clientClosed: SessionEnd = {
+  reason: 'client_closed',
+  message: 'the client ended the session',
+  final: true,
+};
 export const clientLost: SessionEnd = { reason: 'client_lost', message: 'the client stopped answering', final: false };
-export const agentLost: SessionEnd = { reason: 'agent_lost', message: 'the agent beside the resource is gone', final: false };
-export const gatewayStopped: SessionEnd = { reason: 'gateway_stopped', message: 'the gateway is stopping', final: false };
-export const accessEnded: SessionEnd = { reason: 'access_ended', message: 'the sign-in or the grant behind this session ended', final: true };
+export const agentLost: SessionEnd = {
+  reason: 'agent_lost',
+  message: 'the agent beside the resource is gone',
+  final: false,
+};
+export const gatewayStopped: SessionEnd = {
+  reason: 'gateway_stopped',
+  message: 'the gateway is stopping',
+  final: false,
+};
+export const accessEnded: SessionEnd = {
+  reason: 'access_ended',
+  message: 'the sign-in or the grant behind this session ended',
+  final: true,
+};
 export const recorderFailed: SessionEnd = {
   reason: 'recorder_failed',
   message: 'the record cannot be written, so nothing more is forwarded',

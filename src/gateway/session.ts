@@ -100,7 +100,8 @@ export class GatewaySession {
       credential,
       record,
       durable: () => recorder.durable(),
-      openResource: (startup) => link.openResource({ resource, session: this.id, stream: ordinal, startup, label: this.#label() }),
+      openResource: (startup) =>
+        link.openResource({ resource, session: this.id, stream: ordinal, startup, label: this.#label() }),
       cancelByKey: (key) => [...this.#streams.values()].find((other) => other.owns(key))?.cancel(),
       held,
       clock,

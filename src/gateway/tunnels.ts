@@ -10,7 +10,12 @@ import { accessEnded, clientClosed, clientLost, type LiveSessions } from './live
 import type { GatewaySession } from './session.ts';
 
 /** Serves one tunnel: one session from its first control message to its end. Never rejects. */
-export async function serveTunnel(connection: Connection, principal: Principal, sessions: LiveSessions, log: Log): Promise<void> {
+export async function serveTunnel(
+  connection: Connection,
+  principal: Principal,
+  sessions: LiveSessions,
+  log: Log,
+): Promise<void> {
   let control: Duplex | undefined;
   try {
     control = await connection.accept();
@@ -78,5 +83,7 @@ function endAt(expiresAt: number | null, act: () => void): () => void {
 function asUserError(error: unknown, log: Log): UserError {
   if (error instanceof UserError) return error;
   log.error({ error: String(error) }, 'a tunnel failed');
-  return new UserError('HOOP_PROTOCOL', 'the tunnel handshake failed', { next: 'upgrade hoop on the side that is older' });
+  return new UserError('HOOP_PROTOCOL', 'the tunnel handshake failed', {
+    next: 'upgrade hoop on the side that is older',
+  });
 }

@@ -25,7 +25,8 @@ export function ConnectStatus({ rows, hint }: ConnectStatusProps): ReactNode {
     <Box flexDirection="column">
       {rows.map((row) => (
         <Text key={row.resource} wrap="truncate-end">
-          <Text color={colours[row.tone]}>{marks[row.tone]}</Text> <Text bold>{row.resource.padEnd(width)}</Text> {row.word}
+          <Text color={colours[row.tone]}>{marks[row.tone]}</Text> <Text bold>{row.resource.padEnd(width)}</Text>{' '}
+          {row.word}
           {row.detail === '' ? '' : ' · '}
           <Text dimColor>{row.detail}</Text>
         </Text>

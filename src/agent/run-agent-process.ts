@@ -1,0 +1,47 @@
+import { pino } from 'pino';
+import { UserError } from '../shared/errors.ts';
+import { runAgent } from './agent.ts';
+import { readAgentConfig } from './config.ts';
+import { loadAgentKey } from './key.ts';
+
+export interface AgentProcessOptions {
+  configFile: string;
+  gateway: string | undefined;
+  joinToken: string | undefined;
+  logLevel: string;
+}
+
+/** `hoop agent start`: until SIGTERM or SIGINT. Throws UserError for what trying again cannot cure. */
+export async function runAgentProcess({
+  configFile,
+  gateway,
+  joinToken,
+  logLevel,
+}: AgentProcessOptions): Promise<void> {
+  const config = await readAgentConfig(configFile);
+  const url = gateway ?? process.env['HOOP_GATEWAY'] ?? config.gateway;
+  if (url === undefined) {
+    throw new UserError('HOOP_CONFIG', 'the agent does not know its gateway', {
+      next: `give --gateway, or set \`gateway:\` in ${configFile}`,
+    });
+  }
+  const key = await loadAgentKey(config.stateDir);
+  if (key.fresh && joinToken === undefined) {
+    throw new UserError('HOOP_JOIN_TOKEN', 'this agent has never joined a gateway', {
+      next: 'run `hoop agents create NAME` as an administrator and start the agent with --join TOKEN',
+    });
+  }
+  const log = pino({ level: logLevel, base: { role: 'agent' } }, pino.destination(2));
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  await runAgent({
+    gateway: url,
+    config,
+    key,
+    log,
+    signal: stop.signal,
+    ...(joinToken === undefined ? {} : { joinToken }),
+    onLinked: (agent) =>
+      log.info({ agent, gateway: url, resources: config.resources.map(({ name }) => name) }, 'linked'),
+  });
+}

@@ -1,0 +1,42 @@
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../../base-command.ts';
+
+export default class GatewayStart extends BaseCommand<typeof GatewayStart> {
+  static override summary = 'Run a gateway: sign-in, record, forward.';
+  static override description =
+    'Runs in the foreground until SIGTERM or Ctrl-C, then lets running statements finish and seals the recordings. The first start prints a one-time link that makes you admin.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --data-dir ./gw --listen 127.0.0.1:8009',
+    '<%= config.bin %> <%= command.id %> --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --public-url https://hoop.example.com:8443',
+  ];
+  static override flags = {
+    config: Flags.file({ description: 'configuration file (default: hoop.yaml, if there is one)' }),
+    'data-dir': Flags.directory({ description: 'folder of journal, recordings, registry and catalog' }),
+    listen: Flags.string({ description: 'host:port' }),
+    'public-url': Flags.string({ description: 'how clients and browsers reach the gateway' }),
+    'tls-cert': Flags.file({ description: 'certificate chain (PEM)' }),
+    'tls-key': Flags.file({ description: 'private key (PEM)' }),
+    'behind-proxy': Flags.boolean({ description: 'a proxy in front ends TLS; believe its X-Forwarded-* headers' }),
+    'log-level': Flags.string({ description: 'debug, info, warn, error or silent' }),
+    'message-bytes-max': Flags.integer({ description: 'largest message of a resource’s protocol, in bytes' }),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(GatewayStart);
+    const { runGateway } = await import('../../gateway/run-gateway.ts');
+    await runGateway({
+      file: flags.config,
+      flags: {
+        dataDir: flags['data-dir'],
+        listen: flags.listen,
+        publicUrl: flags['public-url'],
+        tlsCert: flags['tls-cert'],
+        tlsKey: flags['tls-key'],
+        behindProxy: flags['behind-proxy'],
+        logLevel: flags['log-level'],
+        messageBytesMax: flags['message-bytes-max'],
+      },
+      say: (line) => this.logToStderr(line),
+    });
+  }
+}

@@ -1,0 +1,25 @@
+import { protocolNamed } from '../protocol/registry.ts';
+import { statementsOf } from '../recording/timeline.ts';
+import type { Session, SessionsQuery, Statement } from '../shared/api.ts';
+import type { Catalog } from '../store/catalog.ts';
+import type { SessionsIndex } from './api/ports.ts';
+import type { LiveSessions } from './live-sessions.ts';
+import type { Recorder } from './recorder.ts';
+
+/** What the API says of sessions: the catalog, with the counters of those that still run. */
+export function sessionsIndex(catalog: Catalog, recorder: Recorder, live: LiveSessions): SessionsIndex {
+  const withLiveCounters = (row: Session): Session => {
+    const counters = live.get(row.id)?.parts.recorder.counters;
+    return counters ? { ...row, ...counters } : row;
+  };
+  return {
+    list: (query: SessionsQuery, restrictToUser?: string) => catalog.list(query, restrictToUser).map(withLiveCounters),
+    find: (idPrefix: string, restrictToUser?: string) => withLiveCounters(catalog.find(idPrefix, restrictToUser)),
+    statements: (id: string): AsyncIterable<Statement> => {
+      const protocol = protocolNamed(catalog.find(id).protocol);
+      return statementsOf(recorder.readEntries(id), { session: id, renderParameter: protocol?.renderParameter ?? hex });
+    },
+  };
+}
+
+const hex = (_type: number, _format: number, value: Uint8Array) => `\\x${Buffer.from(value).toString('hex')}`;

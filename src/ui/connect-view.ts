@@ -1,0 +1,79 @@
+import type { ConnectRow } from './connect-status.tsx';
+
+/** What the view is told of one resource; the same shape as client/connected-resource's states, without its errors. */
+export type ShownState =
+  | { state: 'opening' }
+  | { state: 'ready'; session: string; port: number; streams: number }
+  | { state: 'reconnecting' | 'signing-in'; why: string; port: number }
+  | { state: 'ended'; why: string }
+  | { state: 'failed'; error: { message: string } };
+
+export interface ConnectView {
+  show(resource: string, state: ShownState): void;
+  close(): void;
+}
+
+/** One live line per resource on a terminal; elsewhere one plain line per change, on stderr. */
+export async function openConnectView(
+  resources: string[],
+  stream: NodeJS.WriteStream,
+  hint: string,
+): Promise<ConnectView> {
+  return stream.isTTY ? openLiveView(resources, stream, hint) : openPlainView(stream);
+}
+
+export function connectRow(resource: string, state: ShownState): ConnectRow {
+  switch (state.state) {
+    case 'opening':
+      return { resource, tone: 'waiting', word: 'opening', detail: '' };
+    case 'ready':
+      return {
+        resource,
+        tone: 'ready',
+        word: `ready on 127.0.0.1:${state.port}`,
+        detail: `session ${state.session.slice(0, 8)} · ${state.streams} open · every statement is recorded`,
+      };
+    case 'reconnecting':
+      return { resource, tone: 'waiting', word: 'reconnecting', detail: state.why };
+    case 'signing-in':
+      return { resource, tone: 'waiting', word: 'sign-in needed', detail: state.why };
+    case 'ended':
+      return { resource, tone: 'failed', word: 'ended', detail: state.why };
+    case 'failed':
+      return { resource, tone: 'failed', word: 'failed', detail: state.error.message };
+  }
+}
+
+async function openLiveView(resources: string[], stream: NodeJS.WriteStream, hint: string): Promise<ConnectView> {
+  const [{ render }, { createElement }, { ConnectStatus }] = await Promise.all([
+    import('ink'),
+    import('react'),
+    import('./connect-status.tsx'),
+  ]);
+  const rows = new Map(resources.map((resource) => [resource, connectRow(resource, { state: 'opening' })]));
+  const element = () => createElement(ConnectStatus, { rows: [...rows.values()], hint });
+  const view = render(element(), { stdout: stream, exitOnCtrlC: false });
+  return {
+    show(resource, state) {
+      rows.set(resource, connectRow(resource, state));
+      view.rerender(element());
+    },
+    close: () => view.unmount(),
+  };
+}
+
+function openPlainView(stream: NodeJS.WriteStream): ConnectView {
+  const last = new Map<string, string>();
+  return {
+    show(resource, state) {
+      const { word, detail } = connectRow(resource, state);
+      // The count of open streams is for eyes that watch; in a log it would be noise.
+      const line =
+        state.state === 'ready' ? `${word} · session ${state.session}` : [word, detail].filter(Boolean).join(': ');
+      if (last.get(resource) === line) return;
+      last.set(resource, line);
+      stream.write(`${resource} ${line}\n`);
+    },
+    close: () => undefined,
+  };
+}
