@@ -41,7 +41,10 @@ export const whoamiSchema = z.object({
 });
 export type Whoami = z.infer<typeof whoamiSchema>;
 
-/** POST /users {name, role, groups, password?} → 201 UserCreated · GET /users → {users} · DELETE /users/:name · POST /users/:name/invitation → Invitation */
+/**
+ * POST /users {name, role, groups, password?} → 201 UserCreated · GET /users → {users} · PATCH /users/:name UpdateUser → User ·
+ * DELETE /users/:name → 204 · POST /users/:name/invitation → 201 {url, expiresAt}
+ */
 export const userSchema = z.object({
   name: z.string(),
   role: roleSchema,
@@ -64,6 +67,11 @@ export const userCreatedSchema = z.object({
   invitation: z.object({ url: z.string(), expiresAt: z.string() }).optional(),
 });
 export type UserCreated = z.infer<typeof userCreatedSchema>;
+export const updateUserSchema = z.object({
+  role: roleSchema.optional(),
+  groups: z.array(nameSchema).optional(),
+  disabled: z.boolean().optional(),
+});
 export const usersSchema = z.object({ users: z.array(userSchema) });
 
 /** POST /grants {user | group, resource} → 201 Grant · GET /grants?user=&resource= → {grants} · DELETE /grants/:id */

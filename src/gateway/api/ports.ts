@@ -1,0 +1,33 @@
+import type { Session, SessionsQuery, Statement } from '../../shared/api.ts';
+import type { Principal } from '../identity/principal.ts';
+
+type MaybePromise<T> = T | Promise<T>;
+
+/** Which agents are linked now. */
+export interface LiveAgents {
+  online(agent: string): { version: string } | undefined;
+  /** Ends the link of an agent that was removed, or whose key is to be replaced. */
+  disconnect(agent: string, reason: string): void;
+}
+
+/** What the catalog knows. `restrictToUser`: only this user's sessions exist. */
+export interface SessionsIndex {
+  list(query: SessionsQuery, restrictToUser?: string): MaybePromise<Session[]>;
+  /** By id, unique prefix or `last`. Throws HOOP_NOT_FOUND, also for a session of somebody else. */
+  find(idPrefix: string, restrictToUser?: string): MaybePromise<Session>;
+  statements(id: string): AsyncIterable<Statement>;
+}
+
+/** An act that belongs in the record of administration: changes, and reads of other people's recordings. */
+export interface AdministrativeAct {
+  act: string;
+  by: Principal;
+  subject: Record<string, string | number | null>;
+}
+
+export interface ApiPorts {
+  agents: LiveAgents;
+  sessions: SessionsIndex;
+  /** Called after the act (before it, for a read); what it throws, the caller gets. */
+  recordAct?(act: AdministrativeAct): MaybePromise<void>;
+}

@@ -1,0 +1,103 @@
+import type { IncomingMessage, Server } from 'node:http';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { apiPrefix, oidcPath } from '../shared/api.ts';
+import { systemClock, type Clock } from '../shared/clock.ts';
+import { limits } from '../shared/limits.ts';
+import { silentLog, type Log } from '../shared/log.ts';
+import { version } from '../shared/version.ts';
+import type { Registry } from '../store/registry.ts';
+import { sendApiError } from './api/api-error.ts';
+import type { ApiPorts } from './api/ports.ts';
+import { registerApi, unknownRoute } from './api/routes.ts';
+import type { Identity } from './identity/identity.ts';
+import { registerProvider } from './identity/mount-provider.ts';
+import { registerPages } from './identity/pages/routes.ts';
+import type { Principal } from './identity/principal.ts';
+
+export interface HttpParts {
+  /** Listening already, so that the public address is known; made by `listenHttp`. */
+  server: Server;
+  identity: Identity;
+  registry: Registry;
+  ports: ApiPorts;
+  /** X-Forwarded-* of loopback and private addresses is believed. */
+  behindProxy: boolean;
+  clock?: Clock;
+  log?: Log;
+}
+
+export interface Http {
+  /** Who asks for a WebSocket. Throws HOOP_SIGN_IN. */
+  authenticateUpgrade(request: IncomingMessage): Promise<Principal>;
+  /** Stops answering; open requests are finished. The server itself is closed too. */
+  close(): Promise<void>;
+}
+
+/** Everything that the gateway says over HTTP; upgrades are left to the server's `upgrade` event. */
+export async function createHttp(parts: HttpParts): Promise<Http> {
+  const { server, identity, registry, ports, clock = systemClock } = parts;
+  const app: FastifyInstance = fastify({
+    serverFactory: (handle) => server.on('request', handle),
+    trustProxy: parts.behindProxy ? ['loopback', 'linklocal', 'uniquelocal'] : false,
+    bodyLimit: limits.requestBytesMax,
+    loggerInstance: fastifyLogger(parts.log ?? silentLog),
+    disableRequestLogging: true,
+    routerOptions: { maxParamLength: 200 },
+    return503OnClosing: true,
+  });
+  securityHeaders(app, identity.publicUrl.startsWith('https:'));
+  app.setErrorHandler(sendApiError);
+  app.setNotFoundHandler((request, reply) => sendApiError(unknownRoute(), request, reply));
+  app.get('/healthz', async () => ({ status: 'ok', version }));
+  app.get('/', async (_request, reply) => reply.redirect(`${oidcPath}/device`));
+  await app.register(async (scope) => registerPages(scope, { identity, registry }));
+  await app.register(async (scope) => registerProvider(scope, identity), { prefix: oidcPath });
+  await app.register(async (scope) => registerApi(scope, { registry, identity, ports, clock }), { prefix: apiPrefix });
+  await app.ready();
+  return {
+    authenticateUpgrade: (request) =>
+      identity.authenticate({
+        method: 'GET',
+        url: identity.publicUrl + (request.url ?? '/'),
+        authorization: request.headers.authorization,
+        proof: typeof request.headers['dpop'] === 'string' ? request.headers['dpop'] : undefined,
+      }),
+    close: async () => {
+      identity.close();
+      await app.close();
+      await closeServer(server);
+    },
+  };
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  await closed;
+}
+
+function securityHeaders(app: FastifyInstance, isHttps: boolean): void {
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff');
+    if (isHttps) reply.header('strict-transport-security', 'max-age=31536000');
+  });
+}
+
+/** Fastify's logger interface over ours: requests are not logged, only what fails. */
+function fastifyLogger(log: Log): FastifyBaseLogger {
+  const nothing = () => undefined;
+  const say = (level: 'info' | 'warn' | 'error') => (fields: unknown, message?: string) =>
+    typeof fields === 'string' ? log[level]({}, fields) : log[level](fields as object, message ?? '');
+  const logger = {
+    level: 'info',
+    silent: nothing,
+    trace: nothing,
+    debug: nothing,
+    info: say('info'),
+    warn: say('warn'),
+    error: say('error'),
+    fatal: say('error'),
+    child: () => logger,
+  };
+  return logger;
+}

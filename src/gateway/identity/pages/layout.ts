@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { html, Markup } from './html.ts';
+
+const style = `
+:root{color-scheme:light dark;--page:#eef1f5;--card:#fff;--ink:#14181f;--soft:#55606f;--line:#d5dbe3;--field:#fff;--accent:#0b5fd0;--on-accent:#fff;--warn-ink:#8a1c13;--warn:#fdecea;--good-ink:#10572c;--good:#e5f5ea}
+@media (prefers-color-scheme:dark){:root{--page:#0e1116;--card:#171b22;--ink:#e8ebf0;--soft:#a2adbb;--line:#323a46;--field:#0e1116;--accent:#7db2ff;--on-accent:#08182e;--warn-ink:#ffb4aa;--warn:#3a1714;--good-ink:#93e0ad;--good:#12301d}}
+*{box-sizing:border-box}
+body{margin:0;min-height:100vh;display:flex;flex-direction:column;align-items:center;justify-content:center;padding:1.5rem 1rem;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
+main{width:100%;max-width:27rem;background:var(--card);border:1px solid var(--line);border-radius:14px;padding:1.75rem 1.75rem 1.9rem;box-shadow:0 1px 2px rgba(10,20,40,.05),0 12px 32px rgba(10,20,40,.07)}
+header{display:flex;align-items:center;gap:.6rem;margin-bottom:1.4rem;font-weight:650;letter-spacing:.01em}
+header i{width:1.15rem;height:1.15rem;border:.24rem solid var(--accent);border-radius:50%}
+header span{margin-left:auto;font-weight:400;font-size:.82rem;color:var(--soft);overflow-wrap:anywhere;text-align:right}
+h1{font-size:1.4rem;line-height:1.25;margin:0 0 .5rem;letter-spacing:-.01em}
+p{margin:0 0 1rem;color:var(--soft)}
+p strong,dd{color:var(--ink)}
+dl{margin:0 0 1.1rem;border:1px solid var(--line);border-radius:10px;overflow:hidden}
+dl div{display:flex;gap:1rem;padding:.55rem .85rem}
+dl div+div{border-top:1px solid var(--line)}
+dt{flex:0 0 6rem;color:var(--soft)}
+dd{margin:0;min-width:0;overflow-wrap:anywhere}
+small{color:var(--soft);font-size:.85em}
+label{display:block;font-weight:600;margin:0 0 .3rem}
+label small{font-weight:400}
+input{display:block;width:100%;font:inherit;color:inherit;background:var(--field);border:1px solid var(--line);border-radius:9px;padding:.62rem .75rem;margin:0 0 1rem}
+input.code{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace;font-size:1.5rem;letter-spacing:.14em;text-align:center;text-transform:uppercase}
+code{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace;color:var(--ink);background:var(--page);border:1px solid var(--line);border-radius:6px;padding:.1em .4em;overflow-wrap:anywhere}
+.codeword{font-size:1.05rem;letter-spacing:.1em;font-weight:600}
+.buttons{display:flex;gap:.75rem;margin-top:.4rem}
+button{flex:1;font:inherit;font-weight:600;padding:.68rem 1rem;border-radius:9px;border:1px solid var(--accent);background:var(--accent);color:var(--on-accent);cursor:pointer}
+button.quiet{background:transparent;border-color:var(--line);color:var(--ink)}
+button:hover{filter:brightness(1.07)}
+:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+.note{border-radius:9px;padding:.65rem .85rem;margin:0 0 1.1rem}
+.bad{background:var(--warn);color:var(--warn-ink)}
+.good{background:var(--good);color:var(--good-ink)}
+.note strong{color:inherit}
+@media (max-width:30rem){body{justify-content:flex-start;padding:.75rem}main{padding:1.25rem}dt{flex-basis:4.6rem}}
+@media (prefers-reduced-motion:no-preference){button{transition:filter .12s}}
+`;
+
+const styleHash = createHash('sha256').update(style).digest('base64');
+
+/** Nothing may load but this one stylesheet; nothing may frame the page; forms go only to us. */
+export const pageHeaders: Record<string, string> = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+  'x-frame-options': 'DENY',
+  // The path holds one-time codes; Origin must still be sent with our own forms, so not `no-referrer`.
+  'referrer-policy': 'same-origin',
+  'cache-control': 'no-store',
+  'cross-origin-opener-policy': 'same-origin',
+};
+
+export interface Page {
+  title: string;
+  /** The gateway's host, so that people can see where they type a password. */
+  host: string;
+  body: Markup;
+}
+
+export function layout({ title, host, body }: Page): string {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="robots" content="noindex" />
+        <title>${title} · hoop</title>
+        <style>
+          ${new Markup(style)}
+        </style>
+      </head>
+      <body>
+        <main>
+          <header><i aria-hidden="true"></i>hoop<span>${host}</span></header>
+          ${body}
+        </main>
+      </body>
+    </html> `.text;
+}
+
+/** What went wrong or right, announced to screen readers. */
+export const note = (kind: 'bad' | 'good', text: string | undefined): Markup | undefined =>
+  text === undefined
+    ? undefined
+    : html`<p class="note ${kind}" role="${kind === 'bad' ? 'alert' : 'status'}">${text}</p>`;

@@ -1,0 +1,68 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { UserError } from '../../../shared/errors.ts';
+import type { Registry } from '../../../store/registry.ts';
+import { FormGuard } from '../form-guard.ts';
+import type { Identity } from '../identity.ts';
+import { registerAccountPages } from './account-routes.ts';
+import { registerDevicePages } from './device-routes.ts';
+import { layout, pageHeaders } from './layout.ts';
+import { faultView, type View } from './views.ts';
+
+export interface PageParts {
+  identity: Identity;
+  registry: Registry;
+}
+
+/** What every page route is given. */
+export interface PageContext extends PageParts {
+  guard: FormGuard;
+  show: (reply: FastifyReply, view: View, status?: number) => FastifyReply;
+}
+
+export type Form = Record<string, string>;
+
+/** Names, passwords and one-time secrets are short. */
+const formBytesMax = 16 * 1024;
+
+/** The HTML pages, in a scope of their own: forms in, pages out, errors as pages. */
+export function registerPages(app: FastifyInstance, parts: PageParts): void {
+  const host = new URL(parts.identity.publicUrl).host;
+  const show: PageContext['show'] = (reply, view, status = 200) =>
+    reply
+      .code(status)
+      .headers(pageHeaders)
+      .send(layout({ ...view, host }));
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string', bodyLimit: formBytesMax },
+    (_request, body, done) => done(null, Object.fromEntries(new URLSearchParams(String(body)))),
+  );
+  app.setErrorHandler((error: Error & { statusCode?: number }, request: FastifyRequest, reply) => {
+    const status = error instanceof UserError ? statusOfPage(error) : (error.statusCode ?? 500);
+    if (status >= 500) request.log.error({ error: String(error) }, 'a page failed');
+    return show(reply, errorView(error, status), status);
+  });
+  const guard = new FormGuard(parts.registry.keys.cookie, parts.identity.publicUrl);
+  const context = { ...parts, guard, show };
+  registerDevicePages(app, context);
+  registerAccountPages(app, context);
+}
+
+const statusOfPage = (error: UserError): number => (error.code === 'HOOP_LIMIT' ? 429 : 403);
+
+function errorView(error: Error, status: number): View {
+  if (error instanceof UserError)
+    return faultView('That did not work', sentence(error.message), sentence(error.next ?? ''));
+  if (status === 413) return faultView('Too much', 'The form was too large.', 'Open the link again.');
+  if (status < 500) return faultView('That did not work', 'The request was not understood.', 'Open the link again.');
+  return faultView(
+    'Something broke',
+    'That was our fault, not yours.',
+    'Try again; if it stays so, tell your administrator.',
+  );
+}
+
+/** Error messages are clauses; on a page they are sentences. */
+export const sentence = (text: string): string =>
+  text === '' ? '' : `${text[0]?.toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

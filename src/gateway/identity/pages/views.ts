@@ -1,0 +1,216 @@
+import { html, type Markup } from './html.ts';
+import { note } from './layout.ts';
+
+export interface View {
+  title: string;
+  body: Markup;
+}
+
+const hidden = (name: string, value: string): Markup => html`<input type="hidden" name="${name}" value="${value}" />`;
+
+export function enterCodeView(fault?: string): View {
+  return {
+    title: 'Sign in',
+    body: html`<h1>Connect a command line</h1>
+      <p>Type the code that <code>hoop login</code> shows.</p>
+      ${note('bad', fault)}
+      <form method="get" action="/oidc/device">
+        <label for="user_code">Code</label>
+        <input
+          class="code"
+          id="user_code"
+          name="user_code"
+          placeholder="XXXX-XXXX"
+          maxlength="20"
+          required
+          autofocus
+          autocomplete="off"
+          autocapitalize="characters"
+          spellcheck="false"
+        />
+        <div class="buttons"><button type="submit">Continue</button></div>
+      </form>`,
+  };
+}
+
+export interface ApprovalFacts {
+  userCode: string;
+  csrf: string;
+  /** As declared by whoever asks. */
+  host: string;
+  client: string;
+  /** As seen by the gateway. */
+  address: string;
+  at: number;
+  fault?: string | undefined;
+  user?: string | undefined;
+}
+
+/** RFC 8628 section 5.4: the person must be able to see that somebody else asks. The password is asked for each time. */
+export function approvalView(facts: ApprovalFacts): View {
+  const seconds = Math.max(0, Math.round((Date.now() - facts.at) / 1000));
+  const ago = seconds < 60 ? `${seconds} seconds ago` : `${Math.floor(seconds / 60)} min ago`;
+  const time = new Date(facts.at).toISOString().replace('T', ' ').slice(0, 19);
+  return {
+    title: 'Approve a sign-in',
+    body: html`<h1>Is this you?</h1>
+      <p>A command line asks to act as you: to open sessions on your resources and to read your recordings.</p>
+      ${note('bad', facts.fault)}
+      <dl>
+        <div>
+          <dt>Code</dt>
+          <dd><span class="codeword">${facts.userCode}</span><br /><small>must be the one in your terminal</small></dd>
+        </div>
+        <div>
+          <dt>Machine</dt>
+          <dd>${facts.host || 'not named'} <small>(as it says)</small></dd>
+        </div>
+        <div>
+          <dt>Program</dt>
+          <dd>${facts.client || 'not named'} <small>(as it says)</small></dd>
+        </div>
+        <div>
+          <dt>Address</dt>
+          <dd>${facts.address} <small>(as seen here)</small></dd>
+        </div>
+        <div>
+          <dt>Asked</dt>
+          <dd>${ago} <small>(${time} UTC)</small></dd>
+        </div>
+      </dl>
+      <p>
+        If you did not start it yourself just now, choose <strong>Deny</strong>: somebody may be trying to sign in as
+        you.
+      </p>
+      <form method="post" action="/oidc/device">
+        ${hidden('csrf', facts.csrf)}${hidden('user_code', facts.userCode)}
+        <label for="user">User</label>
+        <input
+          id="user"
+          name="user"
+          value="${facts.user ?? ''}"
+          required
+          ${facts.user ? '' : html`autofocus`}
+          autocomplete="username"
+          autocapitalize="none"
+          spellcheck="false"
+          maxlength="64"
+        />
+        <label for="password">Password</label>
+        <input
+          id="password"
+          name="password"
+          type="password"
+          required
+          ${facts.user ? html`autofocus` : ''}
+          autocomplete="current-password"
+          maxlength="200"
+        />
+        <div class="buttons">
+          <button type="submit" name="decision" value="approve">Approve</button
+          ><button class="quiet" type="submit" name="decision" value="deny" formnovalidate>Deny</button>
+        </div>
+      </form>`,
+  };
+}
+
+export const approvedView = (user: string): View => ({
+  title: 'Approved',
+  body: html`<h1>You are signed in</h1>
+    ${note('good', `The command line now acts as ${user}.`)}
+    <p>You can close this page and go back to your terminal. <code>hoop logout</code> ends the sign-in.</p>`,
+});
+
+export const deniedView = (): View => ({
+  title: 'Denied',
+  body: html`<h1>Denied</h1>
+    ${note('good', 'The command line was not signed in.')}
+    <p>
+      If you did not start it yourself, tell your administrator from which address it came. You can close this page.
+    </p>`,
+});
+
+export interface PasswordFacts {
+  action: string;
+  secretName: 'code' | 'token';
+  secret: string;
+  csrf: string;
+  fault?: string | undefined;
+  /** The invited user; absent where the first administrator chooses a name. */
+  user?: string | undefined;
+  chosen?: string | undefined;
+}
+
+const passwordFields = html`<label for="password">Password <small>at least 10 characters</small></label>
+  <input
+    id="password"
+    name="password"
+    type="password"
+    required
+    minlength="10"
+    maxlength="200"
+    autocomplete="new-password"
+  />
+  <label for="again">The same password again</label>
+  <input
+    id="again"
+    name="again"
+    type="password"
+    required
+    minlength="10"
+    maxlength="200"
+    autocomplete="new-password"
+  />`;
+
+export const setUpView = (facts: PasswordFacts): View => ({
+  title: 'Set up',
+  body: html`<h1>Set up this gateway</h1>
+    <p>You are the first here. Choose the name and password of the administrator; this link works once.</p>
+    ${note('bad', facts.fault)}
+    <form method="post" action="${facts.action}">
+      ${hidden('csrf', facts.csrf)}${hidden(facts.secretName, facts.secret)}
+      <label for="user">Name <small>a-z 0-9 . _ -</small></label>
+      <input
+        id="user"
+        name="user"
+        value="${facts.chosen ?? ''}"
+        required
+        autofocus
+        autocomplete="username"
+        autocapitalize="none"
+        spellcheck="false"
+        maxlength="63"
+      />
+      ${passwordFields}
+      <div class="buttons"><button type="submit">Make the administrator</button></div>
+    </form>`,
+});
+
+export const invitationView = (facts: PasswordFacts): View => ({
+  title: 'Invitation',
+  body: html`<h1>Welcome, ${facts.user}</h1>
+    <p>Choose the password that you will sign in with; this link works once.</p>
+    ${note('bad', facts.fault)}
+    <form method="post" action="${facts.action}">
+      ${hidden('csrf', facts.csrf)}${hidden(facts.secretName, facts.secret)}
+      <input type="hidden" name="user" value="${facts.user ?? ''}" autocomplete="username" />
+      ${passwordFields}
+      <div class="buttons"><button type="submit">Set password</button></div>
+    </form>`,
+});
+
+export const passwordSetView = (user: string, publicUrl: string): View => ({
+  title: 'Ready',
+  body: html`<h1>That is all</h1>
+    ${note('good', `${user} can sign in now.`)}
+    <p>In a terminal:</p>
+    <p><code>hoop login --gateway ${publicUrl}</code></p>`,
+});
+
+/** Anything that cannot go on, politely. */
+export const faultView = (title: string, message: string, next: string): View => ({
+  title,
+  body: html`<h1>${title}</h1>
+    ${note('bad', message)}
+    <p>${next}</p>`,
+});

@@ -1,0 +1,68 @@
+import type { Registry } from '../../store/registry.ts';
+import type { StoredUser } from '../../store/registry/users.ts';
+import { UserError } from '../../shared/errors.ts';
+import { Attempts } from './attempts.ts';
+import { verifyPassword } from './password.ts';
+
+const quarterHour = 15 * 60_000;
+/** A person mistypes; five tries from one place for one name, more for an office behind one address, and a ceiling for one name from everywhere. */
+export const signInRules = {
+  pair: { max: 5, windowMillis: quarterHour },
+  address: { max: 30, windowMillis: quarterHour },
+  user: { max: 50, windowMillis: quarterHour },
+  /** Wrong user codes from one address. */
+  code: { max: 10, windowMillis: 5 * 60_000 },
+} as const;
+
+export interface PasswordProof {
+  user: string;
+  password: string;
+  address: string;
+}
+
+/** Checks names, passwords and user codes, and stops guessing. */
+export class SignIn {
+  readonly #registry: Registry;
+  readonly #attempts: Attempts;
+
+  constructor(registry: Registry, now: () => number) {
+    this.#registry = registry;
+    this.#attempts = new Attempts(now);
+  }
+
+  /** The user, or HOOP_DENIED with the same words for every reason, or HOOP_LIMIT. */
+  async prove({ user, password, address }: PasswordProof): Promise<StoredUser> {
+    const name = user.trim().toLowerCase().slice(0, 64);
+    const keys = [
+      [`pair ${address} ${name}`, signInRules.pair],
+      [`address ${address}`, signInRules.address],
+      [`user ${name}`, signInRules.user],
+    ] as const;
+    for (const [key, rule] of keys) this.#attempts.check(key, rule, 'wrong passwords');
+    // Counted before the slow hash, so that many tries at once are many tries.
+    for (const [key, rule] of keys) this.#attempts.count(key, rule);
+    const found = this.#registry.users.byName(name);
+    const right = await verifyPassword(
+      password.slice(0, 1000),
+      found ? this.#registry.users.passwordHash(found.id) : null,
+    );
+    // Read again: the hash took time, and the user may be gone by now.
+    const current = found && this.#registry.users.byId(found.id);
+    if (!right || !current || current.disabled) {
+      throw new UserError('HOOP_DENIED', 'the user name or the password is wrong', { next: 'try again' });
+    }
+    const [[pair], [from], [anywhere]] = keys;
+    this.#attempts.forget(pair);
+    this.#attempts.forgive(from);
+    this.#attempts.forgive(anywhere);
+    return current;
+  }
+
+  checkCode(address: string): void {
+    this.#attempts.check(`code ${address}`, signInRules.code, 'wrong codes');
+  }
+
+  wrongCode(address: string): void {
+    this.#attempts.count(`code ${address}`, signInRules.code);
+  }
+}

@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { createServer as createPlainServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { UserError } from '../shared/errors.ts';
+
+export interface ListenOptions {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  tlsCert?: string | undefined;
+  tlsKey?: string | undefined;
+}
+
+export interface Listening {
+  server: Server;
+  port: number;
+  /** As seen from this machine; `publicUrl` of the configuration comes first. */
+  url: string;
+}
+
+/** Short against sockets that somebody holds on purpose (DESIGN, KNOWN-FAILURES); upgraded sockets are not touched by these. */
+const timeouts = { headersTimeout: 15_000, requestTimeout: 30_000, keepAliveTimeout: 30_000 };
+
+/** Binds the port first: with port 0, the address must be known before the OAuth server can say who it is. */
+export async function listenHttp({ host, port, tlsCert, tlsKey }: ListenOptions): Promise<Listening> {
+  const tls = tlsCert !== undefined && tlsKey !== undefined;
+  const server = tls
+    ? createTlsServer({
+        ...timeouts,
+        cert: readPem(tlsCert, 'tlsCert'),
+        key: readPem(tlsKey, 'tlsKey'),
+        minVersion: 'TLSv1.2',
+      })
+    : createPlainServer(timeouts);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenFault(error, host, port)));
+    server.listen({ host, port }, resolve);
+  });
+  const bound = (server.address() as AddressInfo).port;
+  const shown = host.includes(':') ? `[${host}]` : host;
+  return { server, port: bound, url: `${tls ? 'https' : 'http'}://${shown}:${bound}` };
+}
+
+function readPem(path: string, key: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new UserError('HOOP_CONFIG', `${key}: cannot read ${path}`, {
+      next: 'check the path and who may read it',
+      cause,
+    });
+  }
+}
+
+function listenFault(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  if (error.code === 'EADDRINUSE') {
+    return new UserError('HOOP_PORT_TAKEN', `${host}:${port} belongs to another process`, {
+      next: 'end it, or choose another address with --listen',
+      cause: error,
+    });
+  }
+  return new UserError('HOOP_CONFIG', `listen: cannot listen on ${host}:${port} (${error.code})`, {
+    next: 'choose another address with --listen',
+    cause: error,
+  });
+}
