@@ -1,0 +1,144 @@
+import type { Socket } from 'node:net';
+import { StreamReset, type Duplex } from './duplex.ts';
+import { assert } from './errors.ts';
+
+/** A socket as a Duplex. */
+export interface SocketDuplex extends Duplex {
+  /** Lets go of the socket, so that something else (TLS) can have it; gives back bytes that came and were not read. */
+  detach(): Uint8Array;
+}
+
+const resolved: Promise<void> = Promise.resolve();
+
+/**
+ * A socket (made with `allowHalfOpen: true`) as a Duplex with back-pressure both ways: at most one chunk is held beyond what the
+ * socket itself buffers; `write` waits while the system's buffer is full.
+ */
+export function socketDuplex(socket: Socket): SocketDuplex {
+  return new SocketAsDuplex(socket);
+}
+
+interface Waiter<T> {
+  promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+class SocketAsDuplex implements SocketDuplex {
+  readonly closed: Promise<void>;
+  readonly #socket: Socket;
+  readonly #held: Uint8Array[] = [];
+  #reader: Waiter<Uint8Array | null> | undefined;
+  #drain: Waiter<void> | undefined;
+  #remoteEnded = false;
+  #ended = false;
+  #failure: StreamReset | undefined;
+  readonly #listeners: [string, (...args: never[]) => void][];
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    let resolveClosed!: () => void;
+    this.closed = new Promise((resolve) => (resolveClosed = resolve));
+    this.#listeners = [
+      ['data', (bytes: Uint8Array) => this.#onData(bytes)],
+      ['end', () => this.#onEnd()],
+      ['drain', () => this.#onDrain()],
+      ['error', (error: Error) => this.#fail(error.message)],
+      [
+        'close',
+        () => {
+          this.#fail('the connection closed');
+          resolveClosed();
+        },
+      ],
+    ];
+    for (const [event, listener] of this.#listeners) socket.on(event, listener as (...args: unknown[]) => void);
+    if (socket.destroyed) {
+      this.#fail('the connection closed');
+      resolveClosed();
+    }
+  }
+
+  read(): Promise<Uint8Array | null> {
+    assert(!this.#reader, 'one read at a time');
+    const bytes = this.#held.shift();
+    if (bytes) {
+      if (this.#held.length === 0) this.#socket.resume();
+      return Promise.resolve(bytes);
+    }
+    if (this.#remoteEnded) return Promise.resolve(null);
+    if (this.#failure) return Promise.reject(this.#failure);
+    this.#reader = waiter();
+    return this.#reader.promise;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (this.#ended) return Promise.reject(new StreamReset('the stream was written to after its end'));
+    if (this.#socket.write(bytes)) return resolved;
+    this.#drain ??= waiter();
+    return this.#drain.promise;
+  }
+
+  end(): void {
+    if (this.#ended || this.#failure) return;
+    this.#ended = true;
+    this.#socket.end();
+  }
+
+  reset(reason: string): void {
+    if (this.#socket.destroyed) return;
+    this.#held.length = 0;
+    this.#remoteEnded = false;
+    this.#fail(reason);
+    try {
+      this.#socket.resetAndDestroy(); // the other side learns that this is no orderly end
+    } catch {
+      this.#socket.destroy(); // unix sockets and TLS know no reset
+    }
+  }
+
+  detach(): Uint8Array {
+    for (const [event, listener] of this.#listeners) this.#socket.off(event, listener as (...args: unknown[]) => void);
+    this.#socket.pause();
+    const buffered = this.#socket.read() as Uint8Array | null;
+    return Buffer.concat(buffered ? [...this.#held, buffered] : this.#held);
+  }
+
+  #onData(bytes: Uint8Array): void {
+    const reader = this.#reader;
+    if (reader) {
+      this.#reader = undefined;
+      reader.resolve(bytes);
+      return;
+    }
+    this.#held.push(bytes);
+    this.#socket.pause();
+  }
+
+  #onEnd(): void {
+    this.#remoteEnded = true;
+    this.#reader?.resolve(null);
+    this.#reader = undefined;
+  }
+
+  #onDrain(): void {
+    this.#drain?.resolve();
+    this.#drain = undefined;
+  }
+
+  #fail(reason: string): void {
+    this.#failure ??= new StreamReset(reason);
+    this.#reader?.reject(this.#failure);
+    this.#reader = undefined;
+    this.#drain?.reject(this.#failure);
+    this.#drain = undefined;
+  }
+}
+
+function waiter<T>(): Waiter<T> {
+  let settle!: Omit<Waiter<T>, 'promise'>;
+  const promise = new Promise<T>((resolve, reject) => (settle = { resolve, reject }));
+  promise.catch(() => undefined); // who does not wait learns of a reset by the next call
+  return { promise, ...settle };
+}

@@ -1,0 +1,47 @@
+import type { Duplex } from '../shared/duplex.ts';
+
+/** The stream with bytes put back in front, which were read too far. */
+export function prefixed(bytes: Uint8Array, duplex: Duplex): Duplex {
+  if (bytes.length === 0) return duplex;
+  // A stream of many messages is wrapped anew for each: without this the wrappers would pile up.
+  const inner = duplex instanceof PrefixedDuplex && duplex.exhausted ? duplex.inner : duplex;
+  return new PrefixedDuplex(bytes, inner);
+}
+
+class PrefixedDuplex implements Duplex {
+  readonly inner: Duplex;
+  #prefix: Uint8Array | undefined;
+
+  constructor(prefix: Uint8Array, inner: Duplex) {
+    this.#prefix = prefix;
+    this.inner = inner;
+  }
+
+  get exhausted(): boolean {
+    return this.#prefix === undefined;
+  }
+
+  get closed(): Promise<void> {
+    return this.inner.closed;
+  }
+
+  read(): Promise<Uint8Array | null> {
+    const prefix = this.#prefix;
+    if (prefix === undefined) return this.inner.read();
+    this.#prefix = undefined;
+    return Promise.resolve(prefix);
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.inner.write(bytes);
+  }
+
+  end(): void {
+    this.inner.end();
+  }
+
+  reset(reason: string): void {
+    this.#prefix = undefined;
+    this.inner.reset(reason);
+  }
+}
