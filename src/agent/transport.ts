@@ -44,11 +44,10 @@ class SocketTransport implements Transport {
 
   async startTls({ alpn }: { alpn?: string }): Promise<void> {
     // Bytes that came before the handshake would be plaintext taken for authenticated (CVE-2021-23214, -23222).
-    this.#socket.removeAllListeners('data');
-    this.#socket.removeAllListeners('readable');
-    this.#socket.removeAllListeners('end');
-    this.#socket.removeAllListeners('error');
-    this.#socket.removeAllListeners('close');
+    if (this.#duplex.detach().length > 0) {
+      this.#socket.destroy();
+      throw unreachable('the resource sent bytes between its answer and the TLS handshake', 'somebody may sit between: check the network path');
+    }
     const { tls, address } = this.#resource;
     const options = await tlsOptions(tls, hostOf(address), alpn);
     const secured = await new Promise<TLSSocket>((resolve, reject) => {

@@ -57,12 +57,14 @@ export class AgentLinks {
   readonly #links = new Map<string, AgentLink>();
   readonly #registry: AgentRegistry;
   readonly #log: Log;
+  readonly #colocatedKeys: ReadonlySet<string>;
   /** Called when an agent's link is gone, so that its sessions end. */
   onLost: (link: AgentLink) => void = () => undefined;
 
-  constructor(registry: AgentRegistry, log: Log) {
+  constructor(registry: AgentRegistry, log: Log, colocatedKeys: ReadonlySet<string> = new Set()) {
     this.#registry = registry;
     this.#log = log;
+    this.#colocatedKeys = colocatedKeys;
   }
 
   byAgent(agent: string): AgentLink | undefined {
@@ -74,12 +76,12 @@ export class AgentLinks {
   }
 
   /** Runs the handshake on a new connection and keeps it until it closes. Never rejects. */
-  async accept(connection: Connection, options: { colocated: boolean }): Promise<void> {
+  async accept(connection: Connection): Promise<void> {
     let control: Duplex | undefined;
     try {
       control = await connection.accept();
       const welcomed = await this.#handshake(control);
-      const link = createLink(connection, welcomed, options.colocated);
+      const link = createLink(connection, welcomed, this.#colocatedKeys.has(welcomed.hello.publicKey));
       this.#links.get(link.agent)?.close('another process of this agent linked');
       this.#links.set(link.agent, link);
       this.#log.info({ agent: link.agent, resources: [...link.resources.keys()] }, 'agent linked');
