@@ -1,0 +1,3 @@
+import { installAndBuild } from './set-up.mjs';
+
+installAndBuild();
