@@ -1,5 +1,5 @@
 import { StreamReset, type Duplex } from '../shared/duplex.ts';
-import { UserError } from '../shared/errors.ts';
+import { assert, UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 
 /** One tunnel or link, ready for streams. */
@@ -49,6 +49,7 @@ export class Arrivals {
   }
 
   next(closed: Promise<string>): Promise<Duplex> {
+    assert(!this.#acceptor, 'one accept at a time');
     const waiting = this.#waiting.shift();
     if (waiting) return Promise.resolve(waiting);
     return new Promise<Duplex>((resolve, reject) => {

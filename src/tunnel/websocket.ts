@@ -45,8 +45,8 @@ const webSocketOptions = {
 
 /** Dials a gateway. Throws UserError: what the gateway answered, or HOOP_GATEWAY_UNREACHABLE. */
 export async function connectWebSocket(url: string, options: ConnectOptions = {}): Promise<Connection> {
-  options.signal?.throwIfAborted();
   const ca = await trustedCertificates(options);
+  options.signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const webSocket = new WebSocket(url, {
       ...webSocketOptions,
@@ -133,7 +133,7 @@ class WebSocketConnection implements Connection {
     webSocket.on('message', (message, isBinary) => {
       keepalive.heard();
       if (isBinary) this.#mux.receive(message as Buffer);
-      else webSocket.close(1003, 'binary messages only');
+      else this.#mux.close('a text message came; binary messages only');
     });
     webSocket.on('error', () => undefined); // 'close' follows, with what there is to say
     socket.on('drain', () => this.#mux.drained());

@@ -1,0 +1,291 @@
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { StreamReset } from '../../src/shared/duplex.ts';
+import { UserError } from '../../src/shared/errors.ts';
+import { refuseUpgrade } from '../../src/tunnel/upgrade.ts';
+import { acceptWebSocket, connectWebSocket } from '../../src/tunnel/websocket.ts';
+import { listen, openStream, openTunnel, readAll, readBytes } from '../support/tunnel.ts';
+
+const MiB = 1024 * 1024;
+
+describe('streams over a real WebSocket', () => {
+  test('a stream opened by either side carries bytes both ways', async () => {
+    await using tunnel = await openTunnel();
+    for (const [opener, acceptor] of [
+      [tunnel.client, tunnel.server],
+      [tunnel.server, tunnel.client],
+    ] as const) {
+      const near = opener.open();
+      await near.write(Buffer.from('ping'));
+      const far = await acceptor.accept();
+      expect(Buffer.from((await far.read())!).toString()).toBe('ping');
+      await far.write(Buffer.from('pong'));
+      far.end();
+      expect((await readAll(near)).toString()).toBe('pong');
+      near.end();
+      await Promise.all([near.closed, far.closed]);
+    }
+  });
+
+  test('a reset reaches the other side with its reason', async () => {
+    await using tunnel = await openTunnel();
+    const [near, far] = await openStream(tunnel);
+    far.reset('the statement was refused');
+    await expect(near.read()).rejects.toThrow(new StreamReset('the statement was refused'));
+  });
+
+  test('a message of 64 MiB passes a window of 1 MiB unchanged', async () => {
+    await using tunnel = await openTunnel();
+    const [near, far] = await openStream(tunnel);
+    const message = Buffer.alloc(64 * MiB, randomBytes(1021));
+    const writing = near.write(message).then(() => near.end());
+    const received = await readAll(far);
+    await writing;
+    expect(received.equals(message)).toBe(true);
+  });
+
+  test('a reader that stops stops the sender', async () => {
+    await using tunnel = await openTunnel();
+    const [near, far] = await openStream(tunnel);
+    let sent = 0;
+    const sending = (async () => {
+      const chunk = Buffer.alloc(64 * 1024);
+      for (; sent < 16 * MiB; sent += chunk.length) await near.write(chunk);
+    })();
+    await far.read();
+    await roundTrips(tunnel, 20);
+    const stoppedAt = sent;
+    await roundTrips(tunnel, 20);
+    expect(sent).toBe(stoppedAt);
+    expect(sent).toBeLessThanOrEqual(3 * MiB);
+    await readBytes(far, 16 * MiB - 64 * 1024);
+    await sending;
+  });
+
+  test('of 20 streams one sleeps: the others run on, and memory stays flat', async () => {
+    await using tunnel = await openTunnel();
+    const streams: Awaited<ReturnType<typeof openStream>>[] = [];
+    while (streams.length < 20) streams.push(await openStream(tunnel));
+    const sleeper = streams[0]!;
+    let sleeperSent = 0;
+    let stop = false;
+    const sending = (async () => {
+      for (const chunk = Buffer.alloc(MiB); !stop; sleeperSent += chunk.length) await sleeper[0].write(chunk);
+    })();
+    const carry = async ([near, far]: (typeof streams)[number]) => {
+      const chunk = Buffer.alloc(256 * 1024, 3);
+      const writing = (async () => {
+        for (let sent = 0; sent < 16 * MiB; sent += chunk.length) await near.write(chunk);
+      })();
+      for (let received = 0; received < 16 * MiB; received += (await far.read())!.length);
+      await writing;
+    };
+    await Promise.all(streams.slice(1).map(carry));
+    const heldBefore = process.memoryUsage().arrayBuffers;
+    await Promise.all(streams.slice(1).map(carry)); // 300 MiB more
+    const grown = process.memoryUsage().arrayBuffers - heldBefore;
+    expect(sleeperSent).toBeLessThanOrEqual(2 * MiB);
+    expect(grown).toBeLessThan(64 * MiB);
+    stop = true;
+    sleeper[1].reset('woken');
+    await sending.catch(() => undefined);
+  });
+
+  test('10,000 streams opened and closed leave nothing behind', async () => {
+    await using tunnel = await openTunnel();
+    tunnel.server.onStream = async (far) => {
+      const bytes = await far.read();
+      await far.write(bytes!);
+      far.end();
+    };
+    const once = async () => {
+      const near = tunnel.client.open();
+      await near.write(Buffer.from('x'));
+      near.end();
+      expect((await readAll(near)).toString()).toBe('x');
+    };
+    for (let round = 0; round < 100; round++) await Promise.all(Array.from({ length: 100 }, once));
+    expect([tunnel.client.streams, tunnel.server.streams]).toEqual([0, 0]);
+  });
+
+  test('closing tells the other side why, and what was written before arrives', async () => {
+    await using tunnel = await openTunnel();
+    const [near, far] = await openStream(tunnel);
+    await near.write(Buffer.from('goodbye'));
+    tunnel.client.close('session over');
+    expect(await tunnel.server.closed).toBe('session over');
+    expect(await tunnel.client.closed).toBe('session over');
+    expect(Buffer.from((await far.read())!).toString()).toBe('goodbye');
+    await expect(far.read()).rejects.toThrow('session over');
+    expect(() => tunnel.client.open()).toThrow(StreamReset);
+    await expect(tunnel.server.accept()).rejects.toThrow('session over');
+  });
+
+  test('streams of the other side that nobody takes during the handshake are few', async () => {
+    await using tunnel = await openTunnel();
+    for (let count = 0; count < 17; count++) tunnel.client.open();
+    expect(await tunnel.client.closed).toMatch(/before the handshake was over/);
+  });
+});
+
+describe('what a person is told when no tunnel stands', () => {
+  const failure = async (attempt: Promise<unknown>): Promise<UserError> => {
+    const error = await attempt.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(UserError);
+    return error as UserError;
+  };
+
+  test('the gateway’s own refusal: code, message and next step', async () => {
+    const http = createServer().on('upgrade', (_, socket) => {
+      refuseUpgrade(
+        socket,
+        403,
+        new UserError('HOOP_DENIED', 'no grant for orders-db', { next: 'ask an administrator' }),
+      );
+    });
+    const url = await listen(http);
+    const error = await failure(connectWebSocket(url));
+    expect(error).toMatchObject({
+      code: 'HOOP_DENIED',
+      message: 'no grant for orders-db',
+      next: 'ask an administrator',
+    });
+    http.close();
+  });
+
+  test.each([
+    [401, 'HOOP_SIGN_IN'],
+    [403, 'HOOP_DENIED'],
+    [404, 'HOOP_GATEWAY_UNREACHABLE'],
+    [302, 'HOOP_GATEWAY_UNREACHABLE'],
+  ])('a bare %i is %s', async (status, code) => {
+    const http = createServer((_, response) =>
+      response.writeHead(status, { location: 'http://127.0.0.1:1/' }).end('<html>'),
+    );
+    const url = await listen(http);
+    const error = await failure(connectWebSocket(url));
+    expect(error.code).toBe(code);
+    expect(error.next).toBeTruthy();
+    http.close();
+  });
+
+  test('a code that hoop does not know is not passed on as if it were one', async () => {
+    const http = createServer((_, response) => {
+      response.writeHead(403).end(JSON.stringify({ error: { code: 'toString', message: 'x' } }));
+    });
+    const error = await failure(connectWebSocket(await listen(http)));
+    expect(error.code).toBe('HOOP_DENIED');
+    http.close();
+  });
+
+  test('nobody listens', async () => {
+    const http = createServer();
+    const url = await listen(http);
+    await new Promise((resolve) => http.close(resolve));
+    const error = await failure(connectWebSocket(url));
+    expect(error.code).toBe('HOOP_GATEWAY_UNREACHABLE');
+    expect(error.message).toContain('ECONNREFUSED');
+    expect(error.next).toContain('hoop gateway start');
+  });
+
+  test('TLS asked of a port that speaks plain HTTP', async () => {
+    const http = createServer();
+    const url = await listen(http);
+    const error = await failure(connectWebSocket(url.replace('ws:', 'wss:')));
+    expect(error.code).toBe('HOOP_GATEWAY_UNREACHABLE');
+    expect(error.next).toMatch(/https or http/);
+    http.close();
+  });
+
+  test('a port that accepts and stays silent, within the deadline', async () => {
+    const silent = createTcpServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const url = `ws://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
+    const error = await failure(connectWebSocket(url, { handshakeMillis: 50 }));
+    expect(error.code).toBe('HOOP_GATEWAY_UNREACHABLE');
+    silent.close();
+  });
+
+  test('a CA file that is not there', async () => {
+    const error = await failure(connectWebSocket('wss://127.0.0.1:1/', { caFile: '/nowhere/ca.pem' }));
+    expect(error.code).toBe('HOOP_CONFIG');
+    expect(error.message).toContain('/nowhere/ca.pem');
+  });
+
+  test('the person stopped it', async () => {
+    const silent = createTcpServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const stop = new AbortController();
+    const attempt = connectWebSocket(`ws://127.0.0.1:${(silent.address() as AddressInfo).port}/`, {
+      signal: stop.signal,
+    });
+    stop.abort();
+    await expect(attempt).rejects.toThrow(/abort/i);
+    silent.close();
+  });
+});
+
+describe('what an attacker gets', () => {
+  test('an upgrade that is no WebSocket handshake is refused, and the server learns of it', async () => {
+    const http = createServer();
+    const accepted = new Promise<unknown>((resolve) => {
+      http.once('upgrade', (request, socket, head) => {
+        acceptWebSocket(request, socket, head).then(resolve, resolve);
+      });
+    });
+    const { port } = new URL(await listen(http));
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: something\r\n\r\n');
+    const answer = await new Promise<string>((resolve) => socket.once('data', (bytes) => resolve(bytes.toString())));
+    expect(answer).toMatch(/^HTTP\/1.1 400/);
+    expect(await accepted).toMatchObject({ code: 'HOOP_PROTOCOL' });
+    socket.destroy();
+    http.close();
+  });
+
+  test.each<[string, Buffer, RegExp]>([
+    ['text', Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]), /binary messages only/],
+    ['a message over the bound', Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]), /lost/],
+    [
+      'frames that are none',
+      Buffer.from([0x82, 0x8c, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9]),
+      /frame version 9/,
+    ],
+  ])('%s ends the connection', async (_, bytes, why) => {
+    const http = createServer();
+    const accepted = new Promise<Awaited<ReturnType<typeof acceptWebSocket>>>((resolve, reject) => {
+      http.once('upgrade', (request, socket, head) => {
+        acceptWebSocket(request, socket, head).then(resolve, reject);
+      });
+    });
+    const { port } = new URL(await listen(http));
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(
+      'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+    const connection = await accepted;
+    socket.write(bytes);
+    await new Promise((resolve) => socket.once('data', resolve)); // go-away or the close frame
+    socket.end();
+    expect(await connection.closed).toMatch(why);
+    http.close();
+  });
+});
+
+/** Gives both event loops (one process here) time, in a unit that does not depend on the machine. */
+async function roundTrips(tunnel: Awaited<ReturnType<typeof openTunnel>>, count: number): Promise<void> {
+  const [near, far] = await openStream(tunnel);
+  for (let trip = 0; trip < count; trip++) {
+    await near.write(Buffer.from('.'));
+    await far.read();
+    await far.write(Buffer.from('.'));
+    await near.read();
+  }
+  near.reset('done');
+}
