@@ -104,7 +104,7 @@ describe('versions of both sides', () => {
     [1, 1, 1, 0],
     [1, 4, 1, 5],
   ])('%i.%i and %i.%i work together', (major, minor, ourMajor, ourMinor) => {
-    checkVersion({ major, minor }, { major: ourMajor, minor: ourMinor }, names);
+    expect(() => checkVersion({ major, minor }, { major: ourMajor, minor: ourMinor }, names)).not.toThrow();
   });
 
   test.each([

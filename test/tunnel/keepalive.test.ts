@@ -20,6 +20,7 @@ function stage() {
     intervalMillis: 15_000,
     silenceMillisMax: 60_000,
   });
+  const dueBy = (seconds: number) => (timer && timer.at <= seconds * 1000 ? timer : undefined);
   const fire = () => {
     const due = timer!;
     timer = undefined;
@@ -30,8 +31,8 @@ function stage() {
     keepalive,
     /** Runs every timer that is due until then. */
     until(seconds: number) {
-      while (timer && timer.at <= seconds * 1000) {
-        now = timer.at;
+      for (let due = dueBy(seconds); due; due = dueBy(seconds)) {
+        now = due.at;
         fire();
       }
       now = seconds * 1000;
