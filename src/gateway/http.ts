@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { apiPrefix, oidcPath } from '../shared/api.ts';
 import { systemClock, type Clock } from '../shared/clock.ts';
 import { limits } from '../shared/limits.ts';
@@ -41,7 +41,7 @@ export async function createHttp(parts: HttpParts): Promise<Http> {
     trustProxy: parts.behindProxy ? ['loopback', 'linklocal', 'uniquelocal'] : false,
     bodyLimit: limits.requestBytesMax,
     loggerInstance: fastifyLogger(parts.log ?? silentLog),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: true,
   });
