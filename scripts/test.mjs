@@ -19,7 +19,10 @@ const debianPackages = [
 installAndBuild();
 installDebianPackages();
 if (process.env.HOOP_TEST_LINT !== '0') run('npm', ['run', '--silent', 'lint']);
-const vitest = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' });
+const vitest = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: 'inherit',
+});
 process.exit(vitest.status ?? 1);
 
 function installDebianPackages() {

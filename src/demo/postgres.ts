@@ -1,0 +1,202 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { UserError } from '../shared/errors.ts';
+import { embeddedBinaries, installedBinaries, readableBy, type PostgresBinaries } from './postgres-binaries.ts';
+
+export interface PostgresServer {
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+  /** What runs, for people. */
+  kind: string;
+  /** The server's own log, where there is one. */
+  logFile?: string;
+  stop(): Promise<void>;
+}
+
+export interface PostgresOptions {
+  binaries?: PostgresBinaries;
+  database?: string;
+  /** Lines for postgresql.conf. */
+  settings?: string[];
+  /** Lines for pg_hba.conf in the place of the default (SCRAM for everybody on loopback). */
+  hba?: string[];
+}
+
+/** A PostgreSQL of its own in a temporary folder, on loopback, with a random password; gone after `stop`. Throws when there are no binaries. */
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  const found = options.binaries ?? embeddedBinaries() ?? installedBinaries();
+  if (!found)
+    throw new UserError('HOOP_RESOURCE_UNREACHABLE', 'there is no PostgreSQL on this machine', {
+      next: 'install postgresql',
+    });
+  const owner = unprivileged();
+  const binaries = readableBy(owner?.uid, found);
+  const folder = mkdtempSync(join(tmpdir(), 'hoop-pg-'));
+  if (owner) chownSync(folder, owner.uid, owner.gid);
+  const password = randomBytes(18).toString('base64url');
+  const port = await freePort();
+  initialise({ binaries, folder, password, owner, port, options });
+  const logFile = join(folder, 'server.log');
+  const server = spawn(join(binaries.bin, 'postgres'), ['-D', join(folder, 'data')], {
+    ...owner,
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const said: Buffer[] = [];
+  server.stderr.on('data', (chunk: Buffer) => said.length < 100 && said.push(chunk));
+  await untilAnswers(binaries, port, server, () => Buffer.concat(said).toString());
+  const database = options.database ?? 'postgres';
+  const running = {
+    port,
+    user: 'postgres',
+    password,
+    database,
+    kind: binaries.kind,
+    logFile,
+    stop: () => stop(server, folder),
+  };
+  process.once('exit', () => server.kill('SIGQUIT'));
+  if (database !== 'postgres') await createDatabase(running);
+  return running;
+}
+
+interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** PostgreSQL refuses to run as root: as root, another user is used (`postgres` if there is one). */
+function unprivileged(): Owner | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  for (const name of ['postgres', 'nobody']) {
+    const uid = Number(spawnSync('id', ['-u', name], { encoding: 'utf8' }).stdout);
+    const gid = Number(spawnSync('id', ['-g', name], { encoding: 'utf8' }).stdout);
+    if (uid > 0 && gid > 0) return { uid, gid };
+  }
+  throw new UserError('HOOP_CONFIG', 'PostgreSQL does not run as root, and there is no other user to run it', {
+    next: 'run as an ordinary user',
+  });
+}
+
+interface Initialisation {
+  binaries: PostgresBinaries;
+  folder: string;
+  password: string;
+  owner: Owner | undefined;
+  port: number;
+  options: PostgresOptions;
+}
+
+function initialise({ binaries, folder, password, owner, port, options }: Initialisation): void {
+  const data = join(folder, 'data');
+  const passwordFile = join(folder, 'password');
+  writeFileSync(passwordFile, password, { mode: 0o600 });
+  if (owner) chownSync(passwordFile, owner.uid, owner.gid);
+  const initdb = spawnSync(
+    join(binaries.bin, 'initdb'),
+    [
+      '-D',
+      data,
+      '-U',
+      'postgres',
+      '--pwfile',
+      passwordFile,
+      '-A',
+      'scram-sha-256',
+      '-E',
+      'UTF8',
+      '--locale=C',
+      '--no-sync',
+    ],
+    { ...owner, cwd: folder, encoding: 'utf8' },
+  );
+  rmSync(passwordFile);
+  if (initdb.status !== 0) {
+    rmSync(folder, { recursive: true, force: true });
+    throw new UserError(
+      'HOOP_RESOURCE_UNREACHABLE',
+      `initdb failed: ${(initdb.stderr || String(initdb.error)).trim().split('\n').at(-1)}`,
+    );
+  }
+  const settings = [
+    `port = ${port}`,
+    "listen_addresses = '127.0.0.1'",
+    `unix_socket_directories = '${folder}'`,
+    'fsync = off',
+    'logging_collector = on',
+    `log_directory = '${folder}'`,
+    "log_filename = 'server.log'",
+    'log_rotation_age = 0',
+    'log_rotation_size = 0',
+    ...(options.settings ?? []),
+  ];
+  writeFileSync(join(data, 'postgresql.auto.conf'), `${settings.join('\n')}\n`);
+  if (options.hba) writeFileSync(join(data, 'pg_hba.conf'), `${options.hba.join('\n')}\n`);
+}
+
+async function untilAnswers(
+  binaries: PostgresBinaries,
+  port: number,
+  server: ChildProcess,
+  said: () => string,
+): Promise<void> {
+  const { Client } = (await import('pg')).default;
+  for (const deadline = Date.now() + 20_000; ;) {
+    if (server.exitCode !== null) {
+      throw new UserError(
+        'HOOP_RESOURCE_UNREACHABLE',
+        `${binaries.kind} did not start: ${said().trim().split('\n').at(-1)}`,
+      );
+    }
+    const probe = new Client({
+      host: '127.0.0.1',
+      port,
+      user: 'postgres',
+      password: 'probe',
+      connectionTimeoutMillis: 1000,
+    });
+    const refusal = await probe.connect().then(
+      () => undefined,
+      (error: { code?: string }) => error.code,
+    );
+    await probe.end().catch(() => undefined);
+    // A wrong password is an answer: it serves.
+    if (refusal === undefined || refusal.startsWith('28')) return;
+    if (Date.now() > deadline) throw new UserError('HOOP_RESOURCE_UNREACHABLE', `${binaries.kind} does not answer`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
+
+async function createDatabase({ port, user, password, database }: PostgresServer): Promise<void> {
+  const { Client, escapeIdentifier } = (await import('pg')).default;
+  const client = new Client({ host: '127.0.0.1', port, user, password, database: 'postgres' });
+  await client.connect();
+  await client.query(`create database ${escapeIdentifier(database)}`);
+  await client.end();
+}
+
+async function stop(server: ChildProcess, folder: string): Promise<void> {
+  if (server.exitCode === null && server.signalCode === null) {
+    const gone = new Promise((resolve) => server.once('exit', resolve));
+    server.kill('SIGINT'); // fast shutdown
+    await gone;
+  }
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
