@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { exportJWK } from 'jose';
 import { fetch } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeProof, newKey, signIn, startTestGateway, type ProofFields, type SignedIn, type TestGateway } from '../support/identity-gateway.ts';
+import {
+  makeProof,
+  newKey,
+  signIn,
+  startTestGateway,
+  type ProofFields,
+  type SignedIn,
+  type TestGateway,
+} from '../support/identity-gateway.ts';
 
 let gateway: TestGateway;
 let alice: SignedIn;
@@ -19,7 +27,11 @@ const proof = (fields: Partial<ProofFields> = {}, key = alice.key) =>
 
 async function whoami(headers: Record<string, string>, target = url()) {
   const answer = await fetch(target, { headers });
-  return { status: answer.status, body: (await answer.json()) as any, challenge: answer.headers.get('www-authenticate') };
+  return {
+    status: answer.status,
+    body: (await answer.json()) as any,
+    challenge: answer.headers.get('www-authenticate'),
+  };
 }
 const withProof = (text: string, scheme = 'DPoP') =>
   whoami({ authorization: `${scheme} ${alice.accessToken}`, dpop: text });
@@ -88,7 +100,9 @@ describe('a captured proof', () => {
 
   it('without a signature is refused', async () => {
     const [head, body] = (await proof()).split('.');
-    const none = Buffer.from(JSON.stringify({ alg: 'none', typ: 'dpop+jwt', jwk: alice.key.jwk })).toString('base64url');
+    const none = Buffer.from(JSON.stringify({ alg: 'none', typ: 'dpop+jwt', jwk: alice.key.jwk })).toString(
+      'base64url',
+    );
     expect((await withProof(`${none}.${body}.`)).status).toBe(401);
     expect((await withProof(`${head}.${body}.AAAA`)).status).toBe(401);
     expect((await withProof('nonsense')).status).toBe(401);

@@ -69,7 +69,13 @@ describe('signing in with the device flow', () => {
     const config = await discover(gateway);
     const device = await client.initiateDeviceAuthorization(config, { scope: 'openid' });
     const uri = device.verification_uri_complete ?? '';
-    await approveDevice({ verificationUriComplete: uri, user: '', password: '', fetch: fetch as never, decision: 'deny' });
+    await approveDevice({
+      verificationUriComplete: uri,
+      user: '',
+      password: '',
+      fetch: fetch as never,
+      decision: 'deny',
+    });
     const key = await newKey();
     const DPoP = client.getDPoPHandle(config, key);
     const polled = client.pollDeviceAuthorizationGrant(config, { ...device, interval: 0.01 }, undefined, { DPoP });
@@ -80,7 +86,10 @@ describe('signing in with the device flow', () => {
     const device = await post('/device/auth', undefined, { scope: 'openid' });
     const uri = device.body['verification_uri_complete'];
     await approveDevice({ verificationUriComplete: uri, user: 'alice', password, fetch: fetch as never });
-    const poll = { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: device.body['device_code'] };
+    const poll = {
+      grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+      device_code: device.body['device_code'],
+    };
     expect((await post('/token', undefined, poll)).status).toBe(400);
     const once = await post('/token', await newKey(), poll);
     expect(once.body['token_type']).toBe('DPoP');
@@ -100,7 +109,12 @@ describe('signing in with the device flow', () => {
     const again = await createIdentity({ publicUrl: gateway.url, registry: gateway.registry });
     const url = `${gateway.url}/api/v1/whoami`;
     const proof = await makeProof(alice.key, { htm: 'GET', htu: url, accessToken: alice.accessToken });
-    const principal = await again.authenticate({ method: 'GET', url, authorization: `DPoP ${alice.accessToken}`, proof });
+    const principal = await again.authenticate({
+      method: 'GET',
+      url,
+      authorization: `DPoP ${alice.accessToken}`,
+      proof,
+    });
     again.close();
     expect(principal.user).toBe('alice');
   });
@@ -236,7 +250,9 @@ describe('HOOP_TOKEN', () => {
     expect(who.body).toMatchObject({ user: 'alice', via: 'token', signedInAt: null });
     const principal = await principalOf(got.body['access_token'], key);
     expect(principal.expiresAt).toBe(Date.parse(made.body.token.expiresAt));
-    expect((await call(gateway, { key: await newKey(), accessToken: got.body['access_token'] }, 'GET', '/whoami')).status).toBe(401);
+    expect(
+      (await call(gateway, { key: await newKey(), accessToken: got.body['access_token'] }, 'GET', '/whoami')).status,
+    ).toBe(401);
   });
 
   it('lives no longer than its time, and its access tokens no longer than it', async () => {
@@ -263,7 +279,9 @@ describe('HOOP_TOKEN', () => {
     const { made } = await make({ user: 'root', ttlSeconds: 3600 });
     const key = await newKey();
     const { body } = await exchange(key, made.body.secret);
-    const refused = await call(gateway, { key, accessToken: body['access_token'] }, 'POST', '/users', { name: 'mallory' });
+    const refused = await call(gateway, { key, accessToken: body['access_token'] }, 'POST', '/users', {
+      name: 'mallory',
+    });
     expect(refused.body.error.code).toBe('HOOP_FRESH_SIGN_IN');
   });
 

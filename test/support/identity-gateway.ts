@@ -17,6 +17,8 @@ import { UserError } from '../../src/shared/errors.ts';
 import { openRegistry, type Registry } from '../../src/store/registry.ts';
 
 export const password = 'correct horse battery';
+/** Slow on purpose, so made once. */
+let passwordHash: Promise<string> | undefined;
 
 /** A gateway's HTTP side on a real port, with a registry on disk; sessions come from a list. */
 export interface TestGateway {
@@ -86,7 +88,8 @@ export async function startTestGateway(options: { behindProxy?: boolean } = {}):
     acts,
     logs,
     async addUser(name, role = 'user', groups = []) {
-      registry.users.create({ name, role, groups, passwordHash: await hashPassword(password) });
+      passwordHash ??= hashPassword(password);
+      registry.users.create({ name, role, groups, passwordHash: await passwordHash });
     },
     async close() {
       await http.close();

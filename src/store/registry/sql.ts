@@ -30,10 +30,11 @@ export function openSql(path: string, migrations: readonly string[]): Sql {
     prepared.set(text, known);
     return known;
   };
+  // As one array: libsql takes a lone null for an object of named values.
   return {
-    get: <Row>(text: string, ...values: Value[]) => statement(text).get(...values) as Row | undefined,
-    all: <Row>(text: string, ...values: Value[]) => statement(text).all(...values) as Row[],
-    run: (text, ...values) => statement(text).run(...values).changes,
+    get: <Row>(text: string, ...values: Value[]) => statement(text).get(values) as Row | undefined,
+    all: <Row>(text: string, ...values: Value[]) => statement(text).all(values) as Row[],
+    run: (text, ...values) => statement(text).run(values).changes,
     transaction: <T>(act: () => T): T => (database.inTransaction ? act() : (database.transaction(act)() as T)),
     close: () => database.close(),
   };
