@@ -1,0 +1,142 @@
+/**
+ * Which process has which TCP socket, from Linux's own tables: /proc/net/tcp and tcp6 (address, state, uid, inode), and the links
+ * in /proc/PID/fd (inode → process). https://docs.kernel.org/networking/proc_net_tcp.html
+ */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+
+export interface Endpoint {
+  /** IPv4 in dotted form, or `::1` or `::`. */
+  address: string;
+  port: number;
+}
+
+export interface SocketRow {
+  local: string;
+  remote: string;
+  listening: boolean;
+  uid: number;
+  /** 0 once no process has the socket any more. */
+  inode: number;
+}
+
+export interface ProcessFacts {
+  pid: number;
+  executable?: string;
+  parent?: string;
+}
+
+const stateListen = '0A';
+/** A look through every process must not hold up a connection for longer. */
+const searchMillisMax = 200;
+/** So long at a stretch, then other work of this process has its turn. */
+const stretchMillisMax = 5;
+
+/** All TCP sockets of this network namespace; undefined where the kernel does not tell (no Linux, no /proc). */
+export async function readSocketTable(): Promise<SocketRow[] | undefined> {
+  try {
+    const tables = await Promise.all([
+      readFile('/proc/net/tcp', 'latin1'),
+      readFile('/proc/net/tcp6', 'latin1').catch(() => ''),
+    ]);
+    return tables.flatMap((table) => table.split('\n').slice(1).flatMap(parseRow));
+  } catch {
+    return undefined;
+  }
+}
+
+function parseRow(line: string): SocketRow[] {
+  const [, local, remote, state, , , , uid, , inode] = line.trim().split(/\s+/);
+  if (local === undefined || remote === undefined || inode === undefined) return [];
+  return [
+    {
+      local: local.toUpperCase(),
+      remote: remote.toUpperCase(),
+      listening: state === stateListen,
+      uid: Number(uid),
+      inode: Number(inode),
+    },
+  ];
+}
+
+/** The spellings of an endpoint in the tables: IPv4 is also written as mapped IPv6 (what Java's sockets are). */
+export function spellings({ address, port }: Endpoint): string[] {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+  if (address === '::') return [`${'0'.repeat(32)}:${hexPort}`];
+  if (address === '::1') return [`${'0'.repeat(24)}01000000:${hexPort}`];
+  const reversed = Buffer.from(address.split('.').map(Number).toReversed()).toString('hex').toUpperCase();
+  return [`${reversed}:${hexPort}`, `${'0'.repeat(16)}FFFF0000${reversed}:${hexPort}`];
+}
+
+/** Processes that had a socket lately: the next connection is most likely theirs. */
+const lately: number[] = [];
+
+/** The process that has the socket; undefined if none that we may look into has it, or if there are too many to look through in time. */
+export async function processOfInode(inode: number): Promise<ProcessFacts | undefined> {
+  const link = `socket:[${inode}]`;
+  const started = performance.now();
+  let stretch = started;
+  for (const pid of candidates()) {
+    if (hasSocket(pid, link)) {
+      remember(pid);
+      return processFacts(pid);
+    }
+    const now = performance.now();
+    if (now - started > searchMillisMax) return undefined;
+    if (now - stretch < stretchMillisMax) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    stretch = performance.now();
+  }
+  return undefined;
+}
+
+function* candidates(): Generator<number> {
+  yield* lately.slice(); // others change it while this one waits
+  const all = readdirSync('/proc').map(Number).filter(Number.isInteger);
+  yield* all.toSorted((a, b) => b - a).filter((pid) => !lately.includes(pid)); // young ones first
+}
+
+function remember(pid: number): void {
+  const at = lately.indexOf(pid);
+  if (at >= 0) lately.splice(at, 1);
+  lately.unshift(pid);
+  lately.length = Math.min(lately.length, 8);
+}
+
+function hasSocket(pid: number, link: string): boolean {
+  try {
+    const folder = `/proc/${pid}/fd`;
+    return readdirSync(folder).some((fd) => linkOf(`${folder}/${fd}`) === link);
+  } catch {
+    return false; // gone, or another user's
+  }
+}
+
+function processFacts(pid: number): ProcessFacts {
+  const executable = linkOf(`/proc/${pid}/exe`);
+  const parent = parentOf(pid);
+  const parentExecutable = parent === undefined ? undefined : linkOf(`/proc/${parent}/exe`);
+  return {
+    pid,
+    ...(executable === undefined ? {} : { executable }),
+    ...(parentExecutable === undefined ? {} : { parent: parentExecutable }),
+  };
+}
+
+/** The fourth field of /proc/PID/stat; the second is a name in brackets that may itself hold blanks and brackets. */
+function parentOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path).slice(0, 1024);
+  } catch {
+    return undefined;
+  }
+}
