@@ -2,22 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import * as tls from 'node:tls';
-import type { Duplex as NodeDuplex } from 'node:stream';
-import { apiErrorSchema, type ApiError } from '../shared/api.ts';
+import { apiErrorSchema } from '../shared/api.ts';
 import { errorCodes, type ErrorCode } from '../shared/error-codes.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
-
-/** Refuses an upgrade request as the API refuses: status and ApiError. */
-export function refuseUpgrade(socket: NodeDuplex, status: number, error: UserError): void {
-  const { code, message, next } = error;
-  const body = JSON.stringify({ error: { code, message, ...(next === undefined ? {} : { next }) } } satisfies ApiError);
-  socket.on('error', () => undefined); // who is refused may be gone
-  socket.end(
-    `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
-}
 
 /** Reads the gateway's refusal: its own code and words where it gave some. */
 export async function upgradeRefused(response: IncomingMessage, url: string): Promise<UserError> {

@@ -88,6 +88,7 @@ export function acceptWebSocket(
   const server = new WebSocketServer({ ...webSocketOptions, noServer: true, clientTracking: false });
   return new Promise((resolve, reject) => {
     const gone = () => reject(new UserError('HOOP_PROTOCOL', 'the client went away during the WebSocket handshake'));
+    if (socket.destroyed) return gone();
     socket.once('close', gone);
     server.once('wsClientError', (cause) => {
       socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');

@@ -4,7 +4,6 @@ import { connect, createServer as createTcpServer, type AddressInfo } from 'node
 import { describe, expect, test } from 'vitest';
 import { StreamReset } from '../../src/shared/duplex.ts';
 import { UserError } from '../../src/shared/errors.ts';
-import { refuseUpgrade } from '../../src/tunnel/upgrade.ts';
 import { acceptWebSocket, connectWebSocket } from '../../src/tunnel/websocket.ts';
 import { listen, openStream, openTunnel, readAll, readBytes } from '../support/tunnel.ts';
 
@@ -139,12 +138,11 @@ describe('what a person is told when no tunnel stands', () => {
   };
 
   test('the gateway’s own refusal: code, message and next step', async () => {
+    const body = JSON.stringify({
+      error: { code: 'HOOP_DENIED', message: 'no grant for orders-db', next: 'ask an administrator' },
+    });
     const http = createServer().on('upgrade', (_, socket) => {
-      refuseUpgrade(
-        socket,
-        403,
-        new UserError('HOOP_DENIED', 'no grant for orders-db', { next: 'ask an administrator' }),
-      );
+      socket.end(`HTTP/1.1 403 Forbidden\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
     });
     const url = await listen(http);
     const error = await failure(connectWebSocket(url));
