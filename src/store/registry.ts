@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import { openAgents, type Agents } from './registry/agents.ts';
+import { Agents } from './registry/agents.ts';
 import { openGrants, type Grants } from './registry/grants.ts';
 import { openInvitations, type Invitations } from './registry/invitations.ts';
 import { openKeys, type GatewayKeys } from './registry/keys.ts';
 import { migrations } from './registry/migrations.ts';
-import { openSignIns, type SignIns } from './registry/sign-ins.ts';
+import { SignIns } from './registry/sign-ins.ts';
 import { openSql } from './registry/sql.ts';
 import { openTokens, type Tokens } from './registry/tokens.ts';
-import { openUsers, type Users } from './registry/users.ts';
+import { Users } from './registry/users.ts';
 import { systemClock, type Clock } from '../shared/clock.ts';
 
 /**
@@ -32,12 +32,12 @@ export interface Registry {
 export function openRegistry(dataDir: string, clock: Clock = systemClock): Registry {
   const sql = openSql(join(dataDir, 'registry.db'), migrations);
   const now = () => Math.floor(clock.nowMicros() / 1000);
-  const signIns = openSignIns(sql, now);
+  const signIns = new SignIns(sql, now);
   const invitations = openInvitations(sql, now);
   return {
-    users: openUsers(sql, now),
+    users: new Users(sql, now),
     grants: openGrants(sql, now),
-    agents: openAgents(sql, now),
+    agents: new Agents(sql, now),
     tokens: openTokens(sql, now),
     invitations,
     signIns,

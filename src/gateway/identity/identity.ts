@@ -6,7 +6,8 @@ import type { StoredUser } from '../../store/registry/users.ts';
 import { authenticate, type Credentials } from './authenticate.ts';
 import { ProofVerifier } from './dpop.ts';
 import type { Principal, Revocation } from './principal.ts';
-import { createProvider, tokenGrantId } from './provider.ts';
+import { createProvider } from './provider.ts';
+import { tokenGrantId } from './token-exchange.ts';
 import { SignIn } from './sign-in.ts';
 
 export interface IdentityParts {

@@ -41,94 +41,107 @@ export const keyFingerprint = (publicKey: string): string =>
 
 const joinPrefix = 'hoop-join-';
 
-export type Agents = ReturnType<typeof openAgents>;
-
 /** Agents, the key that each is pinned to, and the resources that each has offered. */
-export function openAgents(sql: Sql, now: () => number) {
-  const stored = (row: Row): StoredAgent => ({
-    name: row.name,
-    createdAt: row.created_at,
-    fingerprint: row.public_key === null ? null : keyFingerprint(row.public_key),
-    lastSeenAt: row.last_seen_at,
-    version: row.version,
-    resources: sql
-      .all<{ name: string }>('select name from resources where agent = ? order by name', row.name)
-      .map(({ name }) => name),
-  });
-  const get = (name: string): StoredAgent => {
-    const row = sql.get<Row>('select * from agents where name = ?', name);
-    if (row) return stored(row);
+export class Agents {
+  readonly #sql: Sql;
+  readonly #now: () => number;
+
+  constructor(sql: Sql, now: () => number) {
+    this.#sql = sql;
+    this.#now = now;
+  }
+
+  get(name: string): StoredAgent {
+    const row = this.#sql.get<Row>('select * from agents where name = ?', name);
+    if (row) return this.#stored(row);
     throw new UserError('HOOP_NOT_FOUND', `there is no agent ${name}`, { next: '`hoop agents list` lists them' });
-  };
-  /** A new one; the one before it is void from now on. */
-  const newJoinToken = (name: string): JoinToken => {
+  }
+
+  list(): StoredAgent[] {
+    return this.#sql.all<Row>('select * from agents order by name').map((row) => this.#stored(row));
+  }
+
+  create(name: string): JoinToken {
+    return this.#sql.transaction(() => {
+      try {
+        this.#sql.run('insert into agents (name, created_at) values (?, ?)', name, this.#now());
+      } catch (cause) {
+        if (!isDuplicate(cause)) throw cause;
+        throw new UserError('HOOP_EXISTS', `there is an agent ${name} already`, {
+          next: `for a new join token: hoop agents join-token ${name}`,
+          cause,
+        });
+      }
+      return this.newJoinToken(name);
+    });
+  }
+
+  /** The one before it is void from now on. */
+  newJoinToken(name: string): JoinToken {
     const token = joinPrefix + newSecret();
-    const expiresAt = now() + limits.joinTokenSeconds * 1000;
-    const changed = sql.run(
-      'update agents set join_hash = ?, join_expires_at = ? where name = ?',
-      hashSecret(token),
-      expiresAt,
-      name,
-    );
-    if (changed === 0) get(name);
+    const expiresAt = this.#now() + limits.joinTokenSeconds * 1000;
+    const text = 'update agents set join_hash = ?, join_expires_at = ? where name = ?';
+    if (this.#sql.run(text, hashSecret(token), expiresAt, name) === 0) this.get(name);
     return { token, expiresAt };
-  };
-  return {
-    get,
-    newJoinToken,
-    list: (): StoredAgent[] => sql.all<Row>('select * from agents order by name').map(stored),
-    create(name: string): JoinToken {
-      return sql.transaction(() => {
-        try {
-          sql.run('insert into agents (name, created_at) values (?, ?)', name, now());
-        } catch (cause) {
-          if (!isDuplicate(cause)) throw cause;
-          throw new UserError('HOOP_EXISTS', `there is an agent ${name} already`, {
-            next: `for a new join token: hoop agents join-token ${name}`,
-            cause,
-          });
-        }
-        return newJoinToken(name);
-      });
-    },
-    remove(name: string): void {
-      get(name);
-      sql.run('delete from agents where name = ?', name);
-    },
-    agentByKey: (publicKey: string): string | undefined =>
-      sql.get<{ name: string }>('select name from agents where public_key = ?', publicKey)?.name,
-    /** Uses up the token and pins the key (in the place of an older one); the agent's name. */
-    joinAgent(joinToken: string, publicKey: string): string {
-      return sql.transaction(() => {
-        const row = sql.get<{ name: string; join_expires_at: number }>(
-          'select name, join_expires_at from agents where join_hash = ?',
-          hashSecret(joinToken),
-        );
-        if (!row || row.join_expires_at <= now()) throw badJoinToken(row !== undefined);
-        sql.run(
-          'update agents set public_key = ?, join_hash = null, join_expires_at = null where name = ?',
-          publicKey,
-          row.name,
-        );
-        return row.name;
-      });
-    },
-    /** Remembers what a linked agent serves; names that another agent holds stay with it and are returned. */
-    offerResources(agent: string, version: string, resources: readonly LinkResource[]): string[] {
-      return sql.transaction(() => {
-        sql.run('update agents set last_seen_at = ?, version = ? where name = ?', now(), version, agent);
-        sql.run('delete from resources where agent = ?', agent);
-        return resources.filter((resource) => !insertResource(sql, agent, resource, now())).map(({ name }) => name);
-      });
-    },
-    seen: (agent: string): void => void sql.run('update agents set last_seen_at = ? where name = ?', now(), agent),
-    resources: (): StoredResource[] =>
-      sql.all<ResourceRow>('select * from resources order by name').map(storedResource),
-    resource(name: string): StoredResource | undefined {
-      const row = sql.get<ResourceRow>('select * from resources where name = ?', name);
-      return row && storedResource(row);
-    },
-  };
+  }
+
+  remove(name: string): void {
+    this.get(name);
+    this.#sql.run('delete from agents where name = ?', name);
+  }
+
+  agentByKey(publicKey: string): string | undefined {
+    return this.#sql.get<{ name: string }>('select name from agents where public_key = ?', publicKey)?.name;
+  }
+
+  /** Uses up the token and pins the key (in the place of an older one); the agent's name. Throws HOOP_JOIN_TOKEN. */
+  joinAgent(joinToken: string, publicKey: string): string {
+    return this.#sql.transaction(() => {
+      const row = this.#sql.get<{ name: string; join_expires_at: number }>(
+        'select name, join_expires_at from agents where join_hash = ?',
+        hashSecret(joinToken),
+      );
+      if (!row || row.join_expires_at <= this.#now()) throw badJoinToken(row !== undefined);
+      const text = 'update agents set public_key = ?, join_hash = null, join_expires_at = null where name = ?';
+      this.#sql.run(text, publicKey, row.name);
+      return row.name;
+    });
+  }
+
+  /** Remembers what a linked agent serves; names that another agent holds stay with it and are returned. */
+  offerResources(agent: string, version: string, resources: readonly LinkResource[]): string[] {
+    return this.#sql.transaction(() => {
+      this.#sql.run('update agents set last_seen_at = ?, version = ? where name = ?', this.#now(), version, agent);
+      this.#sql.run('delete from resources where agent = ?', agent);
+      return resources.filter((one) => !insertResource(this.#sql, agent, one, this.#now())).map(({ name }) => name);
+    });
+  }
+
+  /** Its link is gone: that was the last time. */
+  seen(agent: string): void {
+    this.#sql.run('update agents set last_seen_at = ? where name = ?', this.#now(), agent);
+  }
+
+  resources(): StoredResource[] {
+    return this.#sql.all<ResourceRow>('select * from resources order by name').map(storedResource);
+  }
+
+  resource(name: string): StoredResource | undefined {
+    const row = this.#sql.get<ResourceRow>('select * from resources where name = ?', name);
+    return row && storedResource(row);
+  }
+
+  #stored(row: Row): StoredAgent {
+    const text = 'select name from resources where agent = ? order by name';
+    return {
+      name: row.name,
+      createdAt: row.created_at,
+      fingerprint: row.public_key === null ? null : keyFingerprint(row.public_key),
+      lastSeenAt: row.last_seen_at,
+      version: row.version,
+      resources: this.#sql.all<{ name: string }>(text, row.name).map(({ name }) => name),
+    };
+  }
 }
 
 function insertResource(sql: Sql, agent: string, resource: LinkResource, at: number): boolean {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { createUserSchema } from '../../../shared/api.ts';
 import { hashPassword } from '../password.ts';
-import type { Form, PageContext } from './routes.ts';
+import type { Form, PageContext } from './context.ts';
 import { faultView, invitationView, passwordSetView, setUpView, type PasswordFacts } from './views.ts';
 
 const used = faultView(

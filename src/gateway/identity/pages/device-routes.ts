@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { oidcPath } from '../../../shared/api.ts';
 import { UserError } from '../../../shared/errors.ts';
-import { sentence, type Form, type PageContext } from './routes.ts';
+import type { DeviceFacts } from '../provider-configuration.ts';
+import { sentence, type Form, type PageContext } from './context.ts';
 import { approvalView, approvedView, deniedView, enterCodeView, faultView, type ApprovalFacts } from './views.ts';
 
 type CodeQuery = { Querystring: { user_code?: string } };
@@ -67,12 +68,5 @@ function lookUp(
     identity.signIn.wrongCode(request.ip);
     return undefined;
   }
-  const asked = (pending['deviceInfo'] ?? {}) as Record<string, unknown>;
-  return {
-    userCode: `${code.slice(0, 4)}-${code.slice(4)}`,
-    host: String(asked['host'] ?? ''),
-    client: String(asked['client'] ?? ''),
-    address: String(asked['address'] ?? ''),
-    at: Number(asked['at'] ?? 0),
-  };
+  return { userCode: `${code.slice(0, 4)}-${code.slice(4)}`, ...(pending['deviceInfo'] as DeviceFacts) };
 }

@@ -6,7 +6,7 @@ const style = `
 @media (prefers-color-scheme:dark){:root{--page:#0e1116;--card:#171b22;--ink:#e8ebf0;--soft:#a2adbb;--line:#323a46;--field:#0e1116;--accent:#7db2ff;--on-accent:#08182e;--warn-ink:#ffb4aa;--warn:#3a1714;--good-ink:#93e0ad;--good:#12301d}}
 *{box-sizing:border-box}
 body{margin:0;min-height:100vh;display:flex;flex-direction:column;align-items:center;justify-content:center;padding:1.5rem 1rem;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
-main{width:100%;max-width:27rem;background:var(--card);border:1px solid var(--line);border-radius:14px;padding:1.75rem 1.75rem 1.9rem;box-shadow:0 1px 2px rgba(10,20,40,.05),0 12px 32px rgba(10,20,40,.07)}
+main{width:100%;max-width:29rem;background:var(--card);border:1px solid var(--line);border-radius:14px;padding:1.75rem 1.75rem 1.9rem;box-shadow:0 1px 2px rgba(10,20,40,.05),0 12px 32px rgba(10,20,40,.07)}
 header{display:flex;align-items:center;gap:.6rem;margin-bottom:1.4rem;font-weight:650;letter-spacing:.01em}
 header i{width:1.15rem;height:1.15rem;border:.24rem solid var(--accent);border-radius:50%}
 header span{margin-left:auto;font-weight:400;font-size:.82rem;color:var(--soft);overflow-wrap:anywhere;text-align:right}
@@ -14,11 +14,13 @@ h1{font-size:1.4rem;line-height:1.25;margin:0 0 .5rem;letter-spacing:-.01em}
 p{margin:0 0 1rem;color:var(--soft)}
 p strong,dd{color:var(--ink)}
 dl{margin:0 0 1.1rem;border:1px solid var(--line);border-radius:10px;overflow:hidden}
-dl div{display:flex;gap:1rem;padding:.55rem .85rem}
+dl div{display:flex;gap:1rem;padding:.45rem .85rem}
 dl div+div{border-top:1px solid var(--line)}
-dt{flex:0 0 6rem;color:var(--soft)}
-dd{margin:0;min-width:0;overflow-wrap:anywhere}
+dt{flex:0 0 4.6rem;color:var(--soft)}
+dd{flex:1;margin:0;min-width:0;overflow-wrap:anywhere}
 small{color:var(--soft);font-size:.85em}
+dd small{float:right;margin-left:.75rem;line-height:1.75}
+input[readonly]{background:var(--page);color:var(--soft)}
 label{display:block;font-weight:600;margin:0 0 .3rem}
 label small{font-weight:400}
 input{display:block;width:100%;font:inherit;color:inherit;background:var(--field);border:1px solid var(--line);border-radius:9px;padding:.62rem .75rem;margin:0 0 1rem}
@@ -34,10 +36,12 @@ button:hover{filter:brightness(1.07)}
 .bad{background:var(--warn);color:var(--warn-ink)}
 .good{background:var(--good);color:var(--good-ink)}
 .note strong{color:inherit}
-@media (max-width:30rem){body{justify-content:flex-start;padding:.75rem}main{padding:1.25rem}dt{flex-basis:4.6rem}}
+@media (max-width:30rem){body{justify-content:flex-start;padding:.75rem}main{padding:1.25rem}dl div{padding:.4rem .7rem;gap:.6rem}}
 @media (prefers-reduced-motion:no-preference){button{transition:filter .12s}}
 `;
 
+/** One piece, because the policy allows exactly these bytes. */
+const styleTag = new Markup(['<style>', style, '</style>'].join(''));
 const styleHash = createHash('sha256').update(style).digest('base64');
 
 /** Nothing may load but this one stylesheet; nothing may frame the page; forms go only to us. */
@@ -66,9 +70,7 @@ export function layout({ title, host, body }: Page): string {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
         <title>${title} · hoop</title>
-        <style>
-          ${new Markup(style)}
-        </style>
+        ${styleTag}
       </head>
       <body>
         <main>

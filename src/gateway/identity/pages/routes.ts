@@ -1,25 +1,11 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { UserError } from '../../../shared/errors.ts';
-import type { Registry } from '../../../store/registry.ts';
 import { FormGuard } from '../form-guard.ts';
-import type { Identity } from '../identity.ts';
+import { sentence, type PageContext, type PageParts } from './context.ts';
 import { registerAccountPages } from './account-routes.ts';
 import { registerDevicePages } from './device-routes.ts';
 import { layout, pageHeaders } from './layout.ts';
 import { faultView, type View } from './views.ts';
-
-export interface PageParts {
-  identity: Identity;
-  registry: Registry;
-}
-
-/** What every page route is given. */
-export interface PageContext extends PageParts {
-  guard: FormGuard;
-  show: (reply: FastifyReply, view: View, status?: number) => FastifyReply;
-}
-
-export type Form = Record<string, string>;
 
 /** Names, passwords and one-time secrets are short. */
 const formBytesMax = 16 * 1024;
@@ -62,7 +48,3 @@ function errorView(error: Error, status: number): View {
     'Try again; if it stays so, tell your administrator.',
   );
 }
-
-/** Error messages are clauses; on a page they are sentences. */
-export const sentence = (text: string): string =>
-  text === '' ? '' : `${text[0]?.toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

@@ -1,3 +1,4 @@
+import type { DeviceFacts } from '../provider-configuration.ts';
 import { html, type Markup } from './html.ts';
 import { note } from './layout.ts';
 
@@ -5,6 +6,10 @@ export interface View {
   title: string;
   body: Markup;
 }
+
+/** Names and codes are not prose. */
+const spelling = (autocomplete: 'username' | 'off'): Markup =>
+  html`autocomplete="${autocomplete}" autocapitalize="none" spellcheck="false"`;
 
 const hidden = (name: string, value: string): Markup => html`<input type="hidden" name="${name}" value="${value}" />`;
 
@@ -33,51 +38,21 @@ export function enterCodeView(fault?: string): View {
   };
 }
 
-export interface ApprovalFacts {
+export interface ApprovalFacts extends DeviceFacts {
   userCode: string;
   csrf: string;
-  /** As declared by whoever asks. */
-  host: string;
-  client: string;
-  /** As seen by the gateway. */
-  address: string;
-  at: number;
   fault?: string | undefined;
+  /** Typed before, with a wrong password. */
   user?: string | undefined;
 }
 
-/** RFC 8628 section 5.4: the person must be able to see that somebody else asks. The password is asked for each time. */
+/** RFC 8628 section 5.4: the person must be able to see that somebody else asks; so nothing takes the focus past that. */
 export function approvalView(facts: ApprovalFacts): View {
-  const seconds = Math.max(0, Math.round((Date.now() - facts.at) / 1000));
-  const ago = seconds < 60 ? `${seconds} seconds ago` : `${Math.floor(seconds / 60)} min ago`;
-  const time = new Date(facts.at).toISOString().replace('T', ' ').slice(0, 19);
   return {
     title: 'Approve a sign-in',
     body: html`<h1>Is this you?</h1>
       <p>A command line asks to act as you: to open sessions on your resources and to read your recordings.</p>
-      ${note('bad', facts.fault)}
-      <dl>
-        <div>
-          <dt>Code</dt>
-          <dd><span class="codeword">${facts.userCode}</span><br /><small>must be the one in your terminal</small></dd>
-        </div>
-        <div>
-          <dt>Machine</dt>
-          <dd>${facts.host || 'not named'} <small>(as it says)</small></dd>
-        </div>
-        <div>
-          <dt>Program</dt>
-          <dd>${facts.client || 'not named'} <small>(as it says)</small></dd>
-        </div>
-        <div>
-          <dt>Address</dt>
-          <dd>${facts.address} <small>(as seen here)</small></dd>
-        </div>
-        <div>
-          <dt>Asked</dt>
-          <dd>${ago} <small>(${time} UTC)</small></dd>
-        </div>
-      </dl>
+      ${note('bad', facts.fault)} ${whoAsks(facts)}
       <p>
         If you did not start it yourself just now, choose <strong>Deny</strong>: somebody may be trying to sign in as
         you.
@@ -85,17 +60,7 @@ export function approvalView(facts: ApprovalFacts): View {
       <form method="post" action="/oidc/device">
         ${hidden('csrf', facts.csrf)}${hidden('user_code', facts.userCode)}
         <label for="user">User</label>
-        <input
-          id="user"
-          name="user"
-          value="${facts.user ?? ''}"
-          required
-          ${facts.user ? '' : html`autofocus`}
-          autocomplete="username"
-          autocapitalize="none"
-          spellcheck="false"
-          maxlength="64"
-        />
+        <input id="user" name="user" value="${facts.user ?? ''}" required ${spelling('username')} maxlength="64" />
         <label for="password">Password</label>
         <input
           id="password"
@@ -107,11 +72,26 @@ export function approvalView(facts: ApprovalFacts): View {
           maxlength="200"
         />
         <div class="buttons">
-          <button type="submit" name="decision" value="approve">Approve</button
-          ><button class="quiet" type="submit" name="decision" value="deny" formnovalidate>Deny</button>
+          <button type="submit" name="decision" value="approve">Approve</button>
+          <button class="quiet" type="submit" name="decision" value="deny" formnovalidate>Deny</button>
         </div>
       </form>`,
   };
+}
+
+function whoAsks({ userCode, host, client, address, at }: ApprovalFacts): Markup {
+  const seconds = Math.max(0, Math.round((Date.now() - at) / 1000));
+  const ago = seconds < 60 ? `${seconds} s ago` : `${Math.floor(seconds / 60)} min ago`;
+  const row = (name: string, value: Markup | string, remark: string) =>
+    html`<div>
+      <dt>${name}</dt>
+      <dd>${value} <small>${remark}</small></dd>
+    </div>`;
+  return html`<dl>
+    ${row('Code', html`<span class="codeword">${userCode}</span>`, 'as in your terminal?')}
+    ${row('Machine', host || 'not named', 'as it says')} ${row('Program', client || 'not named', 'as it says')}
+    ${row('Address', address, 'as seen here')} ${row('Asked', ago, `${new Date(at).toISOString().slice(11, 19)} UTC`)}
+  </dl>`;
 }
 
 export const approvedView = (user: string): View => ({
@@ -193,7 +173,8 @@ export const invitationView = (facts: PasswordFacts): View => ({
     ${note('bad', facts.fault)}
     <form method="post" action="${facts.action}">
       ${hidden('csrf', facts.csrf)}${hidden(facts.secretName, facts.secret)}
-      <input type="hidden" name="user" value="${facts.user ?? ''}" autocomplete="username" />
+      <label for="user">User</label>
+      <input id="user" name="user" value="${facts.user ?? ''}" readonly ${spelling('username')} />
       ${passwordFields}
       <div class="buttons"><button type="submit">Set password</button></div>
     </form>`,
