@@ -11,7 +11,7 @@
 import { ProtocolError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 
-export const frameVersion = 0;
+const frameVersion = 0;
 export const headerBytes = 12;
 /** A reset may say why: UTF-8 in a data frame that carries RST (our one extension). */
 export const resetReasonBytesMax = 256;
