@@ -1,0 +1,28 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Certificate {
+  key: string;
+  cert: string;
+  /** The certificate as a file, to be trusted. */
+  caFile: string;
+  remove(): void;
+}
+
+/** A self-signed certificate for one name or address, by the machine's openssl. */
+export function selfSigned(name: string): Certificate {
+  const folder = mkdtempSync(join(tmpdir(), 'hoop-tls-'));
+  const [keyFile, caFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const alternative = /^[\d.]+$/.test(name) ? `IP:${name}` : `DNS:${name}`;
+  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+  const names = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=${alternative}`];
+  execFileSync('openssl', [...request, ...names, '-keyout', keyFile, '-out', caFile], { stdio: 'ignore' });
+  return {
+    key: readFileSync(keyFile, 'utf8'),
+    cert: readFileSync(caFile, 'utf8'),
+    caFile,
+    remove: () => rmSync(folder, { recursive: true }),
+  };
+}
