@@ -4,7 +4,7 @@ import { connect, createServer as createTcpServer, type AddressInfo } from 'node
 import { describe, expect, test } from 'vitest';
 import { StreamReset } from '../../src/shared/duplex.ts';
 import { UserError } from '../../src/shared/errors.ts';
-import { acceptWebSocket, connectWebSocket } from '../../src/tunnel/websocket.ts';
+import { acceptWebSocket, connectWebSocket, type Connection } from '../../src/tunnel/websocket.ts';
 import { listen, openStream, openTunnel, readAll, readBytes } from '../support/tunnel.ts';
 
 const MiB = 1024 * 1024;
@@ -118,6 +118,39 @@ describe('streams over a real WebSocket', () => {
     await expect(far.read()).rejects.toThrow('session over');
     expect(() => tunnel.client.open()).toThrow(StreamReset);
     await expect(tunnel.server.accept()).rejects.toThrow('session over');
+  });
+
+  test('the network goes away: both sides learn of it, whatever waits rejects, what came before stays readable', async () => {
+    const http = createServer();
+    const accepted = new Promise<Connection>((resolve, reject) => {
+      http.once('upgrade', (request, socket, head) => {
+        acceptWebSocket(request, socket, head).then(resolve, reject);
+      });
+    });
+    const { port } = new URL(await listen(http));
+    const network = createTcpServer((near) => {
+      const far = connect(Number(port), '127.0.0.1');
+      near.pipe(far).pipe(near);
+      network.once('cut', () => [near, far].forEach((socket) => socket.resetAndDestroy()));
+      [near, far].forEach((socket) => socket.on('error', () => undefined));
+    });
+    await new Promise<void>((resolve) => network.listen(0, '127.0.0.1', resolve));
+    const client = await connectWebSocket(`ws://127.0.0.1:${(network.address() as AddressInfo).port}/`);
+    const server = await accepted;
+    const near = client.open();
+    await near.write(Buffer.from('before'));
+    const far = await server.accept();
+    await far.write(Buffer.from('answer'));
+    expect(Buffer.from((await near.read())!).toString()).toBe('answer');
+    const reading = near.read();
+    network.emit('cut');
+    await expect(reading).rejects.toThrow(new StreamReset('lost'));
+    expect(await Promise.all([client.closed, server.closed])).toEqual(['lost', 'lost']);
+    expect(Buffer.from((await far.read())!).toString()).toBe('before');
+    await expect(far.read()).rejects.toThrow('lost');
+    await Promise.all([near.closed, far.closed]);
+    network.close();
+    http.close();
   });
 
   test('streams of the other side that nobody takes during the handshake are few', async () => {
