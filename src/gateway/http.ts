@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { apiPrefix, oidcPath } from '../shared/api.ts';
 import { systemClock, type Clock } from '../shared/clock.ts';
@@ -36,6 +37,7 @@ export interface Http {
 /** Everything that the gateway says over HTTP; upgrades are left to the server's `upgrade` event. */
 export async function createHttp(parts: HttpParts): Promise<Http> {
   const { server, identity, registry, ports, clock = systemClock } = parts;
+  const sockets = trackSockets(server);
   const app: FastifyInstance = fastify({
     serverFactory: (handle) => server.on('request', handle),
     trustProxy: parts.behindProxy ? ['loopback', 'linklocal', 'uniquelocal'] : false,
@@ -65,15 +67,29 @@ export async function createHttp(parts: HttpParts): Promise<Http> {
     close: async () => {
       identity.close();
       await app.close();
-      await closeServer(server);
+      await closeServer(server, sockets);
     },
   };
 }
 
-async function closeServer(server: Server): Promise<void> {
+/** Long enough for answers that are being written; a WebSocket whose other side is gone would hold the server for ever. */
+const closingMillisMax = 1000;
+
+function trackSockets(server: Server): Set<Socket> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return sockets;
+}
+
+async function closeServer(server: Server, sockets: Set<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
+  const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy()), closingMillisMax);
   await closed;
+  clearTimeout(timer);
 }
 
 function securityHeaders(app: FastifyInstance, isHttps: boolean): void {

@@ -3,7 +3,14 @@ import { fetch } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listenHttp } from '../../src/gateway/listen-http.ts';
 import type { Role, Session } from '../../src/shared/api.ts';
-import { signIn, startTestGateway, type SignedIn, type TestGateway } from '../support/identity-gateway.ts';
+import {
+  makeProof,
+  signIn,
+  startTestGateway,
+  type Answer,
+  type SignedIn,
+  type TestGateway,
+} from '../support/identity-gateway.ts';
 
 let gateway: TestGateway;
 let root: SignedIn;
@@ -62,7 +69,7 @@ describe('without a sign-in', () => {
   it('nothing of the API answers, known or unknown, and no body is read', async () => {
     for (const path of ['/users', '/whoami', '/sessions', '/nothing']) {
       const answer = await fetch(`${gateway.url}/api/v1${path}`);
-      expect(answer.status, path).toBe(401);
+      expect(`${path} ${answer.status}`).toBe(`${path} 401`);
     }
     const post = await fetch(`${gateway.url}/api/v1/users`, {
       method: 'POST',
@@ -121,7 +128,6 @@ describe('an administrative act', () => {
     gateway.clock.aheadSeconds = 11 * 60;
     // The proof must be of that time too: what is tested is the age of the password.
     const late = async (method: string, path: string, body?: object) => {
-      const { makeProof } = await import('../support/identity-gateway.ts');
       const url = `${gateway.url}/api/v1${path}`;
       const iat = Math.floor(gateway.clock.nowMicros() / 1_000_000);
       const dpop = await makeProof(root.key, { htm: method, htu: url, accessToken: root.accessToken, iat });
@@ -129,7 +135,7 @@ describe('an administrative act', () => {
       const answer = await fetch(url, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) });
       return {
         status: answer.status,
-        body: (await answer.json()) as any,
+        body: (await answer.json()) as Answer,
         challenge: answer.headers.get('www-authenticate'),
       };
     };

@@ -7,6 +7,7 @@ import {
   newKey,
   signIn,
   startTestGateway,
+  type Answer,
   type ProofFields,
   type SignedIn,
   type TestGateway,
@@ -29,7 +30,7 @@ async function whoami(headers: Record<string, string>, target = url()) {
   const answer = await fetch(target, { headers });
   return {
     status: answer.status,
-    body: (await answer.json()) as any,
+    body: (await answer.json()) as Answer,
     challenge: answer.headers.get('www-authenticate'),
   };
 }

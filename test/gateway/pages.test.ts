@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { fetch } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { approveDevice } from '../../src/client/approve-device.ts';
@@ -37,8 +38,10 @@ describe('every page', () => {
     for (const path of ['/oidc/device', '/setup?code=x', '/invite?token=x', '/oidc/device?user_code=BBBB-BBBB']) {
       const { headers, text } = await browser.open(path);
       const policy = headers.get('content-security-policy') ?? '';
-      expect(policy, path).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
+      expect(policy).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
       expect(policy).not.toContain('unsafe');
+      const style = /<style>([^]*?)<\/style>/.exec(text)?.[1] ?? '';
+      expect(policy).toContain(`'sha256-${createHash('sha256').update(style).digest('base64')}'`);
       expect(headers.get('x-frame-options')).toBe('DENY');
       expect(headers.get('cache-control')).toBe('no-store');
       expect(headers.get('x-content-type-options')).toBe('nosniff');
@@ -54,7 +57,7 @@ describe('the approval page', () => {
     const device = await askForCode({ client_host: 'alices-laptop', client_name: 'hoop 0.1.0' });
     const { status, text } = await openDevice(device);
     expect(status).toBe(200);
-    for (const fact of [device.user_code, 'alices-laptop', 'hoop 0.1.0', '127.0.0.1', 'seconds ago']) {
+    for (const fact of [device.user_code, 'alices-laptop', 'hoop 0.1.0', '127.0.0.1', ' s ago']) {
       expect(text).toContain(fact);
     }
   });
@@ -72,7 +75,7 @@ describe('the approval page', () => {
     expect(text).not.toContain('<img');
     expect(text).not.toContain('<script');
     expect(text).toContain('&lt;img');
-    expect(text).not.toMatch(/[\u0007\u202e]/);
+    for (const character of ['\u0007', '\u202e']) expect(text).not.toContain(character);
     const { text: again } = await approve({ user: evil, password: 'wrong password' });
     expect(again).not.toContain('<img');
   });
@@ -228,7 +231,7 @@ describe('the set-up link', () => {
     const { secret } = gateway.registry.invitations.issue(null);
     await browser.open(`/setup?code=${secret}`);
     const made = await Promise.all(['anna', 'bert', 'carl'].map((user) => browser.post('/setup', { ...typed, user })));
-    expect(made.map(({ status }) => status).toSorted()).toEqual([200, 410, 410]);
+    expect(made.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 410, 410]);
     expect(gateway.registry.users.list()).toHaveLength(1);
   });
 

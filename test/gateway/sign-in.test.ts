@@ -16,6 +16,7 @@ import {
   password,
   signIn,
   startTestGateway,
+  type Answer,
   type Key,
   type TestGateway,
 } from '../support/identity-gateway.ts';
@@ -40,7 +41,7 @@ async function post(path: string, key: Key | undefined, fields: Record<string, s
     body: new URLSearchParams({ client_id: clientId, ...fields }).toString(),
   });
   const text = await answer.text();
-  return { status: answer.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, any> };
+  return { status: answer.status, body: (text === '' ? {} : JSON.parse(text)) as Answer };
 }
 const refresh = (key: Key | undefined, token: string) =>
   post('/token', key, { grant_type: 'refresh_token', refresh_token: token });
@@ -58,11 +59,9 @@ describe('signing in with the device flow', () => {
 
   it('shows a code of two groups without vowels, alive for five minutes', async () => {
     const device = await post('/device/auth', undefined, { scope: 'openid' });
-    expect(device.body['user_code']).toMatch(/^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$/);
-    expect(device.body['expires_in']).toBe(limits.deviceCodeSeconds);
-    expect(device.body['verification_uri_complete']).toBe(
-      `${gateway.url}/oidc/device?user_code=${device.body['user_code']}`,
-    );
+    expect(device.body.user_code).toMatch(/^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$/);
+    expect(device.body.expires_in).toBe(limits.deviceCodeSeconds);
+    expect(device.body.verification_uri_complete).toBe(`${gateway.url}/oidc/device?user_code=${device.body.user_code}`);
   });
 
   it('tells the client that was denied', async () => {
@@ -84,23 +83,23 @@ describe('signing in with the device flow', () => {
 
   it('gives nothing without a DPoP proof', async () => {
     const device = await post('/device/auth', undefined, { scope: 'openid' });
-    const uri = device.body['verification_uri_complete'];
+    const uri = device.body.verification_uri_complete;
     await approveDevice({ verificationUriComplete: uri, user: 'alice', password, fetch: fetch as never });
     const poll = {
       grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
-      device_code: device.body['device_code'],
+      device_code: device.body.device_code,
     };
     expect((await post('/token', undefined, poll)).status).toBe(400);
     const once = await post('/token', await newKey(), poll);
-    expect(once.body['token_type']).toBe('DPoP');
+    expect(once.body.token_type).toBe('DPoP');
     // The code is used up, and whoever comes second ends what the first got.
-    expect((await post('/token', await newKey(), poll)).body['error']).toBe('invalid_grant');
-    expect((await refresh(await newKey(), once.body['refresh_token'])).body['error']).toBe('invalid_grant');
+    expect((await post('/token', await newKey(), poll)).body.error).toBe('invalid_grant');
+    expect((await refresh(await newKey(), once.body.refresh_token)).body.error).toBe('invalid_grant');
   });
 
   it('does not answer at the browser routes of the OAuth server', async () => {
     for (const path of ['/auth', '/me', '/session/end', '/token/introspection', '/reg']) {
-      expect((await fetch(`${gateway.url}/oidc${path}`)).status, path).toBe(404);
+      expect(`${path} ${(await fetch(`${gateway.url}/oidc${path}`)).status}`).toBe(`${path} 404`);
     }
   });
 
@@ -129,10 +128,10 @@ describe('signing in with the device flow', () => {
     const device = await post('/device/auth', undefined, { scope: 'openid' });
     const files = readdirSync(gateway.dataDir).filter((name) => name.startsWith('registry.db'));
     const bytes = files.map((name) => readFileSync(join(gateway.dataDir, name), 'latin1')).join('');
-    for (const kept of [password, alice.accessToken, alice.refreshToken, secret, device.body['device_code']]) {
+    for (const kept of [password, alice.accessToken, alice.refreshToken, secret, device.body.device_code]) {
       expect(bytes.includes(kept)).toBe(false);
     }
-    for (const name of files) expect(statSync(join(gateway.dataDir, name)).mode & 0o777, name).toBe(0o600);
+    for (const name of files) expect(statSync(join(gateway.dataDir, name)).mode & 0o777).toBe(0o600);
   });
 });
 
@@ -141,14 +140,14 @@ describe('refresh tokens', () => {
     const alice = await signIn(gateway, 'alice');
     const before = (await alice.call('GET', '/whoami')).body.signedInAt;
     const next = await refresh(alice.key, alice.refreshToken);
-    expect(next.body['refresh_token']).not.toBe(alice.refreshToken);
-    const after = await call(gateway, { key: alice.key, accessToken: next.body['access_token'] }, 'GET', '/whoami');
+    expect(next.body.refresh_token).not.toBe(alice.refreshToken);
+    const after = await call(gateway, { key: alice.key, accessToken: next.body.access_token }, 'GET', '/whoami');
     expect(after.body.signedInAt).toBe(before);
   });
 
   it('are worth nothing without the key', async () => {
     const alice = await signIn(gateway, 'alice');
-    expect((await refresh(await newKey(), alice.refreshToken)).body['error']).toBe('invalid_grant');
+    expect((await refresh(await newKey(), alice.refreshToken)).body.error).toBe('invalid_grant');
     expect((await refresh(undefined, alice.refreshToken)).status).toBe(400);
     expect((await refresh(alice.key, alice.refreshToken)).status).toBe(200);
   });
@@ -156,10 +155,10 @@ describe('refresh tokens', () => {
   it('used again after their successor was used, end the whole sign-in', async () => {
     const alice = await signIn(gateway, 'alice');
     const second = await refresh(alice.key, alice.refreshToken);
-    const third = await refresh(alice.key, second.body['refresh_token']);
+    const third = await refresh(alice.key, second.body.refresh_token);
     revocations.length = 0;
-    expect((await refresh(alice.key, alice.refreshToken)).body['error']).toBe('invalid_grant');
-    expect((await refresh(alice.key, third.body['refresh_token'])).body['error']).toBe('invalid_grant');
+    expect((await refresh(alice.key, alice.refreshToken)).body.error).toBe('invalid_grant');
+    expect((await refresh(alice.key, third.body.refresh_token)).body.error).toBe('invalid_grant');
     expect((await alice.call('GET', '/whoami')).status).toBe(401);
     expect(revocations).toMatchObject([{ kind: 'grant' }]);
   });
@@ -167,9 +166,9 @@ describe('refresh tokens', () => {
   it('used again after the access token that came with the successor was used, end the sign-in', async () => {
     const alice = await signIn(gateway, 'alice');
     const second = await refresh(alice.key, alice.refreshToken);
-    const arrived = { key: alice.key, accessToken: second.body['access_token'] };
+    const arrived = { key: alice.key, accessToken: second.body.access_token };
     expect((await call(gateway, arrived, 'GET', '/whoami')).status).toBe(200);
-    expect((await refresh(alice.key, alice.refreshToken)).body['error']).toBe('invalid_grant');
+    expect((await refresh(alice.key, alice.refreshToken)).body.error).toBe('invalid_grant');
     expect((await call(gateway, arrived, 'GET', '/whoami')).status).toBe(401);
   });
 
@@ -178,9 +177,9 @@ describe('refresh tokens', () => {
     const lost = await refresh(alice.key, alice.refreshToken);
     const retried = await refresh(alice.key, alice.refreshToken);
     expect(retried.status).toBe(200);
-    const current = { key: alice.key, accessToken: retried.body['access_token'] };
+    const current = { key: alice.key, accessToken: retried.body.access_token };
     expect((await call(gateway, current, 'GET', '/whoami')).status).toBe(200);
-    expect((await refresh(alice.key, lost.body['refresh_token'])).body['error']).toBe('invalid_grant');
+    expect((await refresh(alice.key, lost.body.refresh_token)).body.error).toBe('invalid_grant');
     expect((await call(gateway, current, 'GET', '/whoami')).status).toBe(401);
   });
 });
@@ -192,7 +191,7 @@ describe('the end of a sign-in', () => {
     expect((await alice.call('POST', '/logout')).status).toBe(204);
     expect(revocations).toMatchObject([{ kind: 'grant' }]);
     expect((await alice.call('GET', '/whoami')).body.error.code).toBe('HOOP_SIGN_IN');
-    expect((await refresh(alice.key, alice.refreshToken)).body['error']).toBe('invalid_grant');
+    expect((await refresh(alice.key, alice.refreshToken)).body.error).toBe('invalid_grant');
   });
 
   it('comes with revocation of the refresh token at the OAuth endpoint', async () => {
@@ -245,22 +244,22 @@ describe('HOOP_TOKEN', () => {
     const key = await newKey();
     const got = await exchange(key, made.body.secret);
     expect(got.body).toMatchObject({ token_type: 'DPoP', expires_in: limits.accessTokenSeconds });
-    expect(got.body['refresh_token']).toBeUndefined();
-    const who = await call(gateway, { key, accessToken: got.body['access_token'] }, 'GET', '/whoami');
+    expect(got.body.refresh_token).toBeUndefined();
+    const who = await call(gateway, { key, accessToken: got.body.access_token }, 'GET', '/whoami');
     expect(who.body).toMatchObject({ user: 'alice', via: 'token', signedInAt: null });
-    const principal = await principalOf(got.body['access_token'], key);
+    const principal = await principalOf(got.body.access_token, key);
     expect(principal.expiresAt).toBe(Date.parse(made.body.token.expiresAt));
     expect(
-      (await call(gateway, { key: await newKey(), accessToken: got.body['access_token'] }, 'GET', '/whoami')).status,
+      (await call(gateway, { key: await newKey(), accessToken: got.body.access_token }, 'GET', '/whoami')).status,
     ).toBe(401);
   });
 
   it('lives no longer than its time, and its access tokens no longer than it', async () => {
     const { made } = await make({ user: 'alice', ttlSeconds: 120 });
     const key = await newKey();
-    expect((await exchange(key, made.body.secret)).body['expires_in']).toBeLessThanOrEqual(120);
+    expect((await exchange(key, made.body.secret)).body.expires_in).toBeLessThanOrEqual(120);
     gateway.clock.aheadSeconds = 130;
-    expect((await exchange(key, made.body.secret)).body['error']).toBe('invalid_grant');
+    expect((await exchange(key, made.body.secret)).body.error).toBe('invalid_grant');
     gateway.clock.aheadSeconds = 0;
   });
 
@@ -271,15 +270,15 @@ describe('HOOP_TOKEN', () => {
     revocations.length = 0;
     expect((await root.call('DELETE', `/tokens/${made.body.token.id}`)).status).toBe(204);
     expect(revocations).toMatchObject([{ kind: 'grant' }]);
-    expect((await call(gateway, { key, accessToken: body['access_token'] }, 'GET', '/whoami')).status).toBe(401);
-    expect((await exchange(key, made.body.secret)).body['error']).toBe('invalid_grant');
+    expect((await call(gateway, { key, accessToken: body.access_token }, 'GET', '/whoami')).status).toBe(401);
+    expect((await exchange(key, made.body.secret)).body.error).toBe('invalid_grant');
   });
 
   it('cannot do administrative acts, even an administrator’s', async () => {
     const { made } = await make({ user: 'root', ttlSeconds: 3600 });
     const key = await newKey();
     const { body } = await exchange(key, made.body.secret);
-    const refused = await call(gateway, { key, accessToken: body['access_token'] }, 'POST', '/users', {
+    const refused = await call(gateway, { key, accessToken: body.access_token }, 'POST', '/users', {
       name: 'mallory',
     });
     expect(refused.body.error.code).toBe('HOOP_FRESH_SIGN_IN');
@@ -289,8 +288,8 @@ describe('HOOP_TOKEN', () => {
     const { made } = await make({ user: 'alice', ttlSeconds: 3600 });
     const key = await newKey();
     expect((await exchange(undefined, made.body.secret)).status).toBe(400);
-    expect((await exchange(key, `${made.body.secret}x`)).body['error']).toBe('invalid_grant');
+    expect((await exchange(key, `${made.body.secret}x`)).body.error).toBe('invalid_grant');
     const fields = { grant_type: tokenExchangeGrant, subject_token: made.body.secret, subject_token_type: 'other' };
-    expect((await post('/token', key, fields)).body['error']).toBe('invalid_grant');
+    expect((await post('/token', key, fields)).body.error).toBe('invalid_grant');
   });
 });

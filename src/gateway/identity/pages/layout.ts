@@ -10,7 +10,7 @@ main{width:100%;max-width:29rem;background:var(--card);border:1px solid var(--li
 header{display:flex;align-items:center;gap:.6rem;margin-bottom:1.4rem;font-weight:650;letter-spacing:.01em}
 header i{width:1.15rem;height:1.15rem;border:.24rem solid var(--accent);border-radius:50%}
 header span{margin-left:auto;font-weight:400;font-size:.82rem;color:var(--soft);overflow-wrap:anywhere;text-align:right}
-h1{font-size:1.4rem;line-height:1.25;margin:0 0 .5rem;letter-spacing:-.01em}
+h1{font-size:1.4rem;line-height:1.25;margin:0 0 .6rem;letter-spacing:-.01em}
 p{margin:0 0 1rem;color:var(--soft)}
 p strong,dd{color:var(--ink)}
 dl{margin:0 0 1.1rem;border:1px solid var(--line);border-radius:10px;overflow:hidden}
