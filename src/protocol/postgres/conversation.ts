@@ -1,0 +1,123 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { Clock } from '../../shared/clock.ts';
+import type { EventSink, OutcomeEvent, Sequence } from '../event.ts';
+import {
+  backendType,
+  decodeParameterStatus,
+  decodeReadyForQuery,
+  headerBytes,
+  type TransactionStatus,
+} from './messages.ts';
+import { Names, type Definition, type Portal } from './names.ts';
+
+/** One message that was sent and whose answer is to come, in the order of sending. */
+export interface Awaited {
+  kind: 'parse' | 'bind' | 'describe' | 'close' | 'execute' | 'sync' | 'query' | 'function-call';
+  /** The entry that an error belongs to. */
+  entry: Sequence;
+  /** Sent by the gateway, not by the client: its answer is not passed on. */
+  isOurs?: boolean;
+  /** Which name map its confirmation changes. */
+  changes?: 'statement' | 'portal';
+  /** Must end with an outcome. */
+  expectsOutcome: boolean;
+  sentMicros: number;
+  /** Describe of a statement: whose parameter types the ParameterDescription tells. */
+  described?: Definition;
+  /** Describe of a statement: ParameterDescription came, RowDescription or NoData is next. */
+  sawParameters?: boolean;
+  /** What an error is to say in the place of the server's words (the gateway made it fail). */
+  error?: { code: string; message: string; hint: string };
+  /** What came back so far. */
+  result?: Result;
+}
+
+/** What a running statement gave so far. */
+export interface Result {
+  digest: Hash;
+  bytes: number;
+  rows: number;
+  tags: string[];
+  error?: { code: string; message: string };
+}
+
+/** What both halves of the decoder share: the state of one stream as far as the server has confirmed it. */
+export class Conversation {
+  readonly sink: EventSink;
+  readonly clock: Clock;
+  readonly awaited: Awaited[] = [];
+  readonly statements = new Names<Definition>();
+  readonly portals = new Names<Portal>();
+  /** Grows with every message after which the server starts afresh (Sync, Query, FunctionCall). */
+  segment = 0;
+  /** An error came in the segment that is still being sent: the server skips everything up to the Sync. */
+  isSkipping = false;
+  /**
+   * What the server's unnamed statement is, and whether that is sure for messages sent now. SQL cannot name the unnamed statement, so
+   * what is bound to it is what was last parsed into it.
+   */
+  unnamed: { definition: Definition; segment: number; by: Awaited; isAnswered: boolean } | undefined;
+  /** The server takes CopyData for this statement. */
+  copyIn: Sequence | undefined;
+  transaction: TransactionStatus = 'I';
+  encoding = 'UTF8';
+  cancelWanted = false;
+
+  constructor(sink: EventSink, clock: Clock) {
+    this.sink = sink;
+    this.clock = clock;
+  }
+
+  /** One message of the greeting: the state in which the stream begins. */
+  greet(message: Uint8Array): void {
+    const body = message.subarray(headerBytes);
+    if (message[0] === backendType.readyForQuery) this.transaction = decodeReadyForQuery(body);
+    if (message[0] !== backendType.parameterStatus) return;
+    const { name, value } = decodeParameterStatus(body);
+    if (name === 'client_encoding') this.encoding = value;
+  }
+
+  get head(): Awaited | undefined {
+    return this.awaited[0];
+  }
+
+  expect(item: Omit<Awaited, 'sentMicros'>): Awaited {
+    const awaited = { ...item, sentMicros: this.clock.monotonicMicros() };
+    this.awaited.push(awaited);
+    return awaited;
+  }
+
+  result(item: Awaited): Result {
+    item.result ??= { digest: createHash('sha256'), bytes: 0, rows: 0, tags: [] };
+    return item.result;
+  }
+
+  outcome(item: Awaited, status: OutcomeEvent['status']): void {
+    const { result } = item;
+    this.sink.append({
+      kind: 'outcome',
+      of: item.entry,
+      status,
+      durationMicros: this.clock.monotonicMicros() - item.sentMicros,
+      ...(result && result.tags.length > 0 ? { tag: result.tags.join('; ') } : {}),
+      ...(result && result.tags.length > 0 ? { rows: result.rows } : {}),
+      ...(result?.error ? { errorCode: result.error.code, errorMessage: result.error.message } : {}),
+      ...(result && result.bytes > 0 ? { resultDigest: result.digest.digest(), resultBytes: result.bytes } : {}),
+    });
+  }
+
+  /** Nothing will be answered any more: never guessed. */
+  loseAll(): void {
+    for (const item of this.awaited.splice(0)) {
+      if (item.expectsOutcome) this.outcome(item, 'unknown');
+    }
+    this.copyIn = undefined;
+  }
+
+  /** Other SQL runs: it may close a portal and declare a cursor of the same name. The unnamed portal cannot be named by SQL. */
+  doubtPortals(except?: Portal): void {
+    for (const portal of this.portals.all()) {
+      if (portal !== except) portal.isCertain = false;
+    }
+  }
+}

@@ -1,0 +1,397 @@
+import { ProtocolError } from '../../shared/errors.ts';
+import type { Parameter, Sequence, StatementEvent } from '../event.ts';
+import type { Awaited, Conversation } from './conversation.ts';
+import {
+  cstring,
+  decodeBind,
+  decodeCopyFail,
+  decodeEmpty,
+  decodeExecute,
+  decodeFunctionCall,
+  decodeParse,
+  decodeQuery,
+  decodeTarget,
+  encodeExecute,
+  encodeMessage,
+  encodeParse,
+  encodeTarget,
+  formatOf,
+  frontendType,
+  headerBytes,
+  textOf,
+  type Bind,
+} from './messages.ts';
+import type { Definition } from './names.ts';
+
+const empty = new Uint8Array(0);
+/** Answered by the server's own error 26000 / 34000, whatever SQL did before: nothing can be named "". */
+const closeUnnamed = {
+  statement: encodeTarget(frontendType.close, { what: 'statement', name: empty }),
+  portal: encodeTarget(frontendType.close, { what: 'portal', name: empty }),
+};
+
+/**
+ * Reads what the client asks: appends it to the record, expects its answer, and says which bytes go on to the server.
+ *
+ * Prepared statements are **always bound through the server's unnamed statement**, freshly parsed from the recorded text where it is
+ * not surely there already: SQL (DO, functions) can redefine any named statement unseen, but cannot name the unnamed one
+ * (docs/decisions/0010-prepared-names.md).
+ */
+export class Questions {
+  readonly #talk: Conversation;
+  readonly #forward: (bytes: Uint8Array) => void;
+  readonly #waitingBytesMax: number;
+  /** Messages that nobody can read yet, because an answer decides what they mean. */
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  /** A run of CopyData messages that lie one behind the other in a chunk. */
+  #run: { buffer: ArrayBufferLike; start: number; end: number } | undefined;
+  isTerminated = false;
+
+  constructor(talk: Conversation, forward: (bytes: Uint8Array) => void, messageBytesMax: number) {
+    this.#talk = talk;
+    this.#forward = forward;
+    this.#waitingBytesMax = messageBytesMax;
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** A whole message. Throws ProtocolError. */
+  take(type: number, message: Uint8Array): void {
+    if (this.isTerminated) throw new ProtocolError('after-terminate', 'a message after Terminate');
+    if (this.#waiting.length > 0 || this.#mustWait(type, message)) return this.#wait(message);
+    this.#accept(type, message);
+  }
+
+  endOfChunk(): void {
+    this.#flushRun();
+  }
+
+  /** Answers came: what waited for them may be readable now. */
+  resume(): void {
+    while (this.#waiting.length > 0) {
+      const message = this.#waiting[0]!;
+      if (this.#mustWait(message[0]!, message)) break;
+      this.#waiting.shift();
+      this.#waitingBytes -= message.length;
+      this.#accept(message[0]!, message);
+    }
+    this.#flushRun();
+  }
+
+  #wait(message: Uint8Array): void {
+    this.#waitingBytes += message.length;
+    if (this.#waitingBytes > this.#waitingBytesMax) {
+      throw new ProtocolError(
+        'too-much-waiting',
+        `more than ${this.#waitingBytesMax} bytes sent ahead of an answer that decides their meaning`,
+      );
+    }
+    this.#waiting.push(Uint8Array.prototype.slice.call(message));
+  }
+
+  /** True while an answer on its way decides what this message means. */
+  #mustWait(type: number, message: Uint8Array): boolean {
+    const { statements, portals, segment, copyIn, awaited } = this.#talk;
+    const body = () => message.subarray(headerBytes);
+    switch (type) {
+      case frontendType.bind:
+        return statements.isUndecided(textOf(decodeBind(body()).statement), segment);
+      case frontendType.execute:
+        return portals.isUndecided(textOf(decodeExecute(body()).portal), segment);
+      case frontendType.describe: {
+        const { what, name } = decodeTarget(body());
+        return what === 'statement' && statements.isUndecided(textOf(name), segment);
+      }
+      case frontendType.copyData:
+      case frontendType.copyDone:
+      case frontendType.copyFail:
+        // Only the server's CopyInResponse makes these part of a statement.
+        return copyIn === undefined && awaited.some(({ kind }) => kind === 'query' || kind === 'execute');
+      default:
+        return false;
+    }
+  }
+
+  #accept(type: number, message: Uint8Array): void {
+    if (type !== frontendType.copyData) this.#flushRun();
+    if (this.#talk.copyIn !== undefined) return this.#whileCopying(type, message);
+    const body = message.subarray(headerBytes);
+    switch (type) {
+      case frontendType.query:
+        return this.#query(message, body);
+      case frontendType.parse:
+        return this.#parse(message, body);
+      case frontendType.bind:
+        return this.#bind(message, body);
+      case frontendType.execute:
+        return this.#execute(message, body);
+      case frontendType.describe:
+        return this.#describe(message, body);
+      case frontendType.close:
+        return this.#close(message, body);
+      case frontendType.functionCall:
+        return this.#functionCall(message, body);
+      case frontendType.sync:
+        return this.#sync(message, body);
+      case frontendType.flush:
+        decodeEmpty(body);
+        return this.#forward(message); // makes the server answer now; changes nothing
+      case frontendType.terminate:
+        return this.#terminate(message, body);
+      default:
+        return; // CopyData and its like outside of a COPY: what is left of one that failed; the server would ignore it too
+    }
+  }
+
+  // ── simple ────────────────────────────────────────────────────────────────
+
+  #query(message: Uint8Array, body: Uint8Array): void {
+    const talk = this.#talk;
+    const entry = this.#append({ verb: 'query', expectsOutcome: true, text: decodeQuery(body) });
+    this.#forward(message);
+    if (this.#isSkipped(entry)) return;
+    talk.unnamed = undefined; // a Query drops the server's unnamed statement
+    talk.doubtPortals();
+    talk.expect({ kind: 'query', entry, expectsOutcome: true });
+    talk.segment++;
+  }
+
+  #functionCall(message: Uint8Array, body: Uint8Array): void {
+    const { functionId, formats, values, resultFormat } = decodeFunctionCall(body);
+    const parameters = values.map((value, index) => ({ type: 0, format: formatOf(formats, index), value }));
+    const entry = this.#append({
+      verb: 'function-call',
+      expectsOutcome: true,
+      functionId,
+      parameters,
+      resultFormats: [resultFormat],
+    });
+    this.#forward(message);
+    if (this.#isSkipped(entry)) return;
+    this.#talk.doubtPortals();
+    this.#talk.expect({ kind: 'function-call', entry, expectsOutcome: true });
+    this.#talk.segment++;
+  }
+
+  // ── extended ──────────────────────────────────────────────────────────────
+
+  #parse(message: Uint8Array, body: Uint8Array): void {
+    const { name, text, types } = decodeParse(body);
+    const entry = this.#append({
+      verb: 'parse',
+      expectsOutcome: false,
+      statementName: name,
+      text,
+      parameterTypes: types,
+    });
+    this.#forward(message);
+    if (this.#talk.isSkipping) return;
+    const definition: Definition = { parse: entry, text: Uint8Array.prototype.slice.call(text), types };
+    this.#talk.statements.send(textOf(name), definition, this.#talk.segment);
+    const by = this.#talk.expect({ kind: 'parse', entry, changes: 'statement', expectsOutcome: false });
+    if (name.length === 0) this.#talk.unnamed = { definition, segment: this.#talk.segment, by, isAnswered: false };
+  }
+
+  #bind(message: Uint8Array, body: Uint8Array): void {
+    const talk = this.#talk;
+    const bind = decodeBind(body);
+    const definition = talk.statements.get(textOf(bind.statement), talk.segment);
+    const entry = this.#append({
+      verb: 'bind',
+      expectsOutcome: false,
+      statementName: bind.statement,
+      portalName: bind.portal,
+      parameters: parametersOf(bind, definition),
+      resultFormats: bind.resultFormats,
+      ...(definition ? { of: definition.parse } : {}),
+    });
+    if (talk.isSkipping) return this.#forward(message);
+    const error = definition ? undefined : this.#unknown('statement', bind.statement, entry);
+    if (definition) this.#ensureUnnamed(definition, entry);
+    if (bind.statement.length === 0) this.#forward(message);
+    else this.#forwardUnnamedBind(bind, body);
+    talk.portals.send(textOf(bind.portal), { bind: entry, isCertain: true }, talk.segment);
+    talk.expect({ kind: 'bind', entry, changes: 'portal', expectsOutcome: false, ...(error ? { error } : {}) });
+  }
+
+  #execute(message: Uint8Array, body: Uint8Array): void {
+    const talk = this.#talk;
+    const { portal: name, rowLimit } = decodeExecute(body);
+    const portal = talk.portals.get(textOf(name), talk.segment);
+    const entry = this.#append({
+      verb: 'execute',
+      expectsOutcome: true,
+      portalName: name,
+      rowLimit,
+      ...(portal ? { of: portal.bind } : {}),
+      ...(portal && !portal.isCertain && name.length > 0 ? { resolved: false } : {}),
+    });
+    if (this.#isSkipped(entry)) return this.#forward(message);
+    const error = portal ? undefined : this.#unknown('portal', name, entry);
+    this.#forward(portal ? message : encodeExecute({ portal: empty, rowLimit }));
+    talk.doubtPortals(portal);
+    talk.expect({ kind: 'execute', entry, expectsOutcome: true, ...(error ? { error } : {}) });
+  }
+
+  #describe(message: Uint8Array, body: Uint8Array): void {
+    const talk = this.#talk;
+    const { what, name } = decodeTarget(body);
+    const definition = what === 'statement' ? talk.statements.get(textOf(name), talk.segment) : undefined;
+    const named = what === 'statement' ? { statementName: name } : { portalName: name };
+    const entry = this.#append({
+      verb: 'describe',
+      expectsOutcome: false,
+      ...named,
+      ...(definition ? { of: definition.parse } : {}),
+    });
+    if (talk.isSkipping || what === 'portal') {
+      this.#forward(message);
+      if (!talk.isSkipping) talk.expect({ kind: 'describe', entry, expectsOutcome: false });
+      return;
+    }
+    const error = definition ? undefined : this.#unknown('statement', name, entry);
+    if (definition) this.#ensureUnnamed(definition, entry);
+    this.#forward(name.length === 0 ? message : encodeTarget(frontendType.describe, { what, name: empty }));
+    const item = { kind: 'describe', entry, expectsOutcome: false } as const;
+    talk.expect({ ...item, ...(definition ? { described: definition } : {}), ...(error ? { error } : {}) });
+  }
+
+  #close(message: Uint8Array, body: Uint8Array): void {
+    const talk = this.#talk;
+    const { what, name } = decodeTarget(body);
+    const named = what === 'statement' ? { statementName: name } : { portalName: name };
+    const entry = this.#append({ verb: 'close', expectsOutcome: false, ...named });
+    this.#forward(message);
+    if (talk.isSkipping) return;
+    const names = what === 'statement' ? talk.statements : talk.portals;
+    names.send(textOf(name), null, talk.segment);
+    if (what === 'statement' && name.length === 0) talk.unnamed = undefined;
+    talk.expect({ kind: 'close', entry, changes: what, expectsOutcome: false });
+  }
+
+  #sync(message: Uint8Array, body: Uint8Array): void {
+    decodeEmpty(body);
+    const entry = this.#append({ verb: 'sync', expectsOutcome: false });
+    this.#forward(message);
+    this.#talk.isSkipping = false;
+    this.#talk.expect({ kind: 'sync', entry, expectsOutcome: false });
+    this.#talk.segment++;
+  }
+
+  #terminate(message: Uint8Array, body: Uint8Array): void {
+    decodeEmpty(body);
+    this.#append({ verb: 'terminate', expectsOutcome: false });
+    this.#forward(message);
+    this.isTerminated = true;
+  }
+
+  // ── COPY ──────────────────────────────────────────────────────────────────
+
+  #whileCopying(type: number, message: Uint8Array): void {
+    const of = this.#talk.copyIn!;
+    switch (type) {
+      case frontendType.copyData:
+        return this.#addToRun(message);
+      case frontendType.copyDone:
+        decodeEmpty(message.subarray(headerBytes));
+        this.#append({ verb: 'copy-done', expectsOutcome: false, of });
+        break;
+      case frontendType.copyFail:
+        this.#append({
+          verb: 'copy-fail',
+          expectsOutcome: false,
+          of,
+          text: decodeCopyFail(message.subarray(headerBytes)),
+        });
+        break;
+      case frontendType.flush:
+      case frontendType.sync:
+        return; // the server ignores them during a COPY
+      case frontendType.terminate:
+        return this.#terminate(message, message.subarray(headerBytes));
+      default:
+        throw new ProtocolError('message-during-copy', 'only COPY data may be sent until the COPY is done');
+    }
+    this.#forward(message);
+    this.#talk.copyIn = undefined;
+  }
+
+  /** Neighbours in memory become one entry and one write. */
+  #addToRun(message: Uint8Array): void {
+    const start = message.byteOffset;
+    const end = start + message.length;
+    if (this.#run && this.#run.buffer === message.buffer && this.#run.end === start) this.#run.end = end;
+    else {
+      this.#flushRun();
+      this.#run = { buffer: message.buffer, start, end };
+    }
+  }
+
+  #flushRun(): void {
+    if (!this.#run) return;
+    const { buffer, start, end } = this.#run;
+    this.#run = undefined;
+    const bytes = new Uint8Array(buffer, start, end - start);
+    this.#talk.sink.append({ kind: 'data', of: this.#talk.copyIn!, bytes });
+    this.#forward(bytes);
+  }
+
+  // ── names ─────────────────────────────────────────────────────────────────
+
+  /** Makes the server's unnamed statement this definition, unless it surely is: answered, or sent in this very segment. */
+  #ensureUnnamed(definition: Definition, owner: Sequence): void {
+    const talk = this.#talk;
+    const { unnamed, segment } = talk;
+    if (unnamed?.definition === definition && (unnamed.isAnswered || unnamed.segment === segment)) return;
+    const { text, types } = definition;
+    this.#forward(encodeParse({ name: empty, text, types }));
+    const by = talk.expect({ kind: 'parse', entry: owner, isOurs: true, expectsOutcome: false });
+    talk.unnamed = { definition, segment, by, isAnswered: false };
+  }
+
+  /** The same Bind, with the statement's name left empty; values are not copied. */
+  #forwardUnnamedBind(bind: Bind, body: Uint8Array): void {
+    const rest = body.subarray(bind.portal.length + 1 + bind.statement.length + 1);
+    const head = encodeMessage(frontendType.bind, ...cstring(bind.portal), ...cstring(empty));
+    Buffer.from(head.buffer, head.byteOffset).writeInt32BE(head.length - 1 + rest.length, 1);
+    this.#forward(head);
+    this.#forward(rest);
+  }
+
+  /** A name that came from SQL, or from nowhere: the server is made to answer with its own error; nothing runs. */
+  #unknown(what: 'statement' | 'portal', name: Uint8Array, of: Sequence): NonNullable<Awaited['error']> {
+    const shown = what === 'statement' ? `prepared statement "${textOf(name)}"` : `portal "${textOf(name)}"`;
+    const message = `${shown} is not known to hoop`;
+    this.#talk.sink.append({ kind: 'refusal', reason: `unknown-${what}`, message, of });
+    this.#forward(closeUnnamed[what]);
+    if (what === 'statement') this.#talk.unnamed = undefined;
+    this.#talk.expect({ kind: 'close', entry: of, isOurs: true, expectsOutcome: false });
+    const hint =
+      'Names made by SQL (PREPARE, DECLARE CURSOR) are used by SQL (EXECUTE, FETCH); for the extended protocol, send Parse and Bind.';
+    return { code: what === 'statement' ? '26000' : '34000', message, hint };
+  }
+
+  // ── shared ────────────────────────────────────────────────────────────────
+
+  #append(statement: Omit<StatementEvent, 'kind'>): Sequence {
+    const { sink, encoding } = this.#talk;
+    const foreign = encoding !== 'UTF8' && statement.text !== undefined;
+    return sink.append({ kind: 'statement', ...statement, ...(foreign ? { encoding } : {}) });
+  }
+
+  /** After an error the server discards everything up to the Sync: recorded, forwarded, and *skipped*. */
+  #isSkipped(of: Sequence): boolean {
+    if (!this.#talk.isSkipping) return false;
+    this.#talk.sink.append({ kind: 'outcome', of, status: 'skipped' });
+    return true;
+  }
+}
+
+/** Values with the best type known: what the server described, else what the client declared, else 0. */
+function parametersOf({ formats, values }: Bind, definition: Definition | undefined): Parameter[] {
+  const types = definition?.serverTypes ?? definition?.types ?? [];
+  return values.map((value, index) => ({ type: types[index] ?? 0, format: formatOf(formats, index), value }));
+}
