@@ -1,7 +1,5 @@
-import { createServer } from 'node:net';
 import { fetch } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listenHttp } from '../../src/gateway/listen-http.ts';
 import type { Role, Session } from '../../src/shared/api.ts';
 import {
   makeProof,
@@ -388,15 +386,5 @@ describe('what is no request', () => {
     expect(body.error).toMatchObject({ code: 'HOOP_INTERNAL' });
     expect(JSON.stringify(body)).not.toContain('secret detail');
     expect(gateway.logs.join('\n')).toContain('secret detail');
-  });
-});
-
-describe('listening', () => {
-  it('on a port that is taken is HOOP_PORT_TAKEN', async () => {
-    const squatter = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => squatter.once('listening', resolve));
-    const { port } = squatter.address() as { port: number };
-    await expect(listenHttp({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'HOOP_PORT_TAKEN' });
-    squatter.close();
   });
 });
