@@ -36,13 +36,14 @@ export interface Http {
 
 /** Everything that the gateway says over HTTP; upgrades are left to the server's `upgrade` event. */
 export async function createHttp(parts: HttpParts): Promise<Http> {
-  const { server, identity, registry, ports, clock = systemClock } = parts;
+  const { server, identity, registry, clock = systemClock, log = silentLog } = parts;
+  const ports = { recordAct: logAct(log), ...parts.ports };
   const sockets = trackSockets(server);
   const app: FastifyInstance = fastify({
     serverFactory: (handle) => server.on('request', handle),
     trustProxy: parts.behindProxy ? ['loopback', 'linklocal', 'uniquelocal'] : false,
     bodyLimit: limits.requestBytesMax,
-    loggerInstance: fastifyLogger(parts.log ?? silentLog),
+    loggerInstance: fastifyLogger(log),
     logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: true,
@@ -50,7 +51,8 @@ export async function createHttp(parts: HttpParts): Promise<Http> {
   securityHeaders(app, identity.publicUrl.startsWith('https:'));
   app.setErrorHandler(sendApiError);
   app.setNotFoundHandler((request, reply) => sendApiError(unknownRoute(), request, reply));
-  app.get('/healthz', async () => ({ status: 'ok', version }));
+  // `gateway`: the one address that tokens and proofs are made for, whatever name it was reached by.
+  app.get('/healthz', async () => ({ status: 'ok', version, gateway: identity.publicUrl }));
   app.get('/', async (_request, reply) => reply.redirect(`${oidcPath}/device`));
   await app.register(async (scope) => registerPages(scope, { identity, registry }));
   await app.register(async (scope) => registerProvider(scope, identity), { prefix: oidcPath });
@@ -71,6 +73,12 @@ export async function createHttp(parts: HttpParts): Promise<Http> {
     },
   };
 }
+
+/** Administrative acts are at least in the gateway's log. */
+const logAct =
+  (log: Log): NonNullable<ApiPorts['recordAct']> =>
+  ({ act, by, subject }) =>
+    log.info({ act, by: by.user, ...subject }, 'administrative act');
 
 /** Long enough for answers that are being written; a WebSocket whose other side is gone would hold the server for ever. */
 const closingMillisMax = 1000;

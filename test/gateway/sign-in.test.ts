@@ -103,6 +103,39 @@ describe('signing in with the device flow', () => {
     }
   });
 
+  it('tells a client that polls an expired code, and takes no expired access token', async () => {
+    const device = await post('/device/auth', undefined, { scope: 'openid' });
+    const alice = await signIn(gateway, 'alice');
+    const { signIns } = gateway.registry;
+    for (const [model, id] of [
+      ['DeviceCode', device.body.device_code],
+      ['AccessToken', alice.accessToken],
+    ] as const) {
+      signIns.save(model, id, { ...signIns.find(model, id), exp: Math.floor(Date.now() / 1000) - 1 }, -1);
+    }
+    const poll = { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: device.body.device_code };
+    expect((await post('/token', await newKey(), poll)).body.error).toBe('expired_token');
+    expect((await alice.call('GET', '/whoami')).body.error.code).toBe('HOOP_SIGN_IN');
+  });
+
+  it('refuses a huge body and goes on', async () => {
+    const huge = await post('/device/auth', undefined, { scope: 'x'.repeat(100_000) });
+    expect(huge.status).toBe(400);
+    expect((await post('/device/auth', undefined, { scope: 'openid' })).status).toBe(200);
+  });
+
+  it('starts without a warning of the OAuth server', async () => {
+    const said: unknown[] = [];
+    const { warn, info } = console;
+    Object.assign(console, { warn: (word: unknown) => said.push(word), info: (word: unknown) => said.push(word) });
+    const other = await startTestGateway();
+    await other.addUser('alice');
+    await signIn(other, 'alice');
+    await other.close();
+    Object.assign(console, { warn, info });
+    expect(said).toEqual([]);
+  });
+
   it('survives a restart of the gateway', async () => {
     const alice = await signIn(gateway, 'alice');
     const again = await createIdentity({ publicUrl: gateway.url, registry: gateway.registry });

@@ -8,10 +8,12 @@ const cookieName = 'hoop_form';
 export class FormGuard {
   readonly #key: string;
   readonly #secure: boolean;
+  readonly #host: string;
 
   constructor(key: string, publicUrl: string) {
     this.#key = key;
     this.#secure = publicUrl.startsWith('https:');
+    this.#host = new URL(publicUrl).host;
   }
 
   /** The token for the form; sets the cookie where there is none. */
@@ -32,7 +34,7 @@ export class FormGuard {
       expected !== undefined &&
       token?.length === expected.length &&
       timingSafeEqual(Buffer.from(token), Buffer.from(expected));
-    if (fits && isOwnOrigin(request)) return;
+    if (fits && isOwnOrigin(request, this.#host)) return;
     throw new UserError('HOOP_DENIED', 'the form did not come from this page, or is too old', {
       next: 'open the link again, with cookies allowed for this site',
     });
@@ -43,12 +45,13 @@ export class FormGuard {
   }
 }
 
-function isOwnOrigin(request: FastifyRequest): boolean {
+/** The public host, which a proxy may hide behind another Host; or the one that was asked, such as localhost for 127.0.0.1. */
+function isOwnOrigin(request: FastifyRequest, publicHost: string): boolean {
   const site = request.headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;
   const { origin } = request.headers;
   if (origin === undefined) return true;
-  return URL.canParse(origin) && new URL(origin).host === request.host;
+  return URL.canParse(origin) && [publicHost, request.host].includes(new URL(origin).host);
 }
 
 function readCookie(request: FastifyRequest): string | undefined {
