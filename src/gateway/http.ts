@@ -80,9 +80,6 @@ const logAct =
   ({ act, by, subject }) =>
     log.info({ act, by: by.user, ...subject }, 'administrative act');
 
-/** Long enough for answers that are being written; a WebSocket whose other side is gone would hold the server for ever. */
-const closingMillisMax = 1000;
-
 function trackSockets(server: Server): Set<Socket> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
@@ -92,10 +89,11 @@ function trackSockets(server: Server): Set<Socket> {
   return sockets;
 }
 
+/** A WebSocket whose other side is gone would hold the server for ever. */
 async function closeServer(server: Server, sockets: Set<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy()), closingMillisMax);
+  const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy()), limits.closingMillisMax);
   await closed;
   clearTimeout(timer);
 }

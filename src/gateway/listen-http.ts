@@ -3,6 +3,7 @@ import { createServer as createPlainServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { UserError } from '../shared/errors.ts';
+import { limits } from '../shared/limits.ts';
 
 export interface ListenOptions {
   host: string;
@@ -19,8 +20,11 @@ export interface Listening {
   url: string;
 }
 
-/** Short against sockets that somebody holds on purpose (DESIGN, KNOWN-FAILURES); upgraded sockets are not touched by these. */
-const timeouts = { headersTimeout: 15_000, requestTimeout: 30_000, keepAliveTimeout: 30_000 };
+const timeouts = {
+  headersTimeout: limits.httpHeadersMillisMax,
+  requestTimeout: limits.httpRequestMillisMax,
+  keepAliveTimeout: limits.httpRequestMillisMax,
+};
 
 /** Binds the port first: with port 0, the address must be known before the OAuth server can say who it is. */
 export async function listenHttp({ host, port, tlsCert, tlsKey }: ListenOptions): Promise<Listening> {

@@ -46,4 +46,32 @@ export const limits = {
   accessTokenSeconds: 15 * 60,
   refreshTokenSeconds: 14 * 24 * 60 * 60,
   deviceCodeSeconds: 5 * 60,
+  /** Tries of a password for one name from one address: a person mistypes, a machine guesses. */
+  passwordTriesMax: 5,
+  /** The same for all names from one address: an office behind one address. */
+  passwordTriesPerAddressMax: 30,
+  /** The same for one name from all addresses: below what guessing needs, above what a nuisance does by accident. */
+  passwordTriesPerUserMax: 50,
+  /** Window of the three above. */
+  passwordTriesSeconds: 15 * 60,
+  /** Wrong user codes, invitations and set-up codes from one address in the life of a code (20^8 codes). */
+  wrongCodesMax: 10,
+  /** Device codes asked for by one address in the life of a code: each is a row and something to guess. */
+  deviceCodesMax: 60,
+  /** Keys for which tries are counted; more is an attack in itself, and the oldest are forgotten. */
+  triesKeysMax: 50_000,
+  /** Password hashes at once (32 MiB and a thread each), and how many may wait. */
+  passwordHashesMax: 2,
+  passwordHashesWaitingMax: 64,
+  /** Age of a DPoP proof: clocks of two machines, and the way. */
+  proofAgeSecondsMax: 60,
+  /** Proofs remembered against replay; when they are full nobody is let in rather than a replay. */
+  proofsSeenMax: 200_000,
+  /** Forms hold names, passwords and one-time codes. */
+  formBytesMax: 16 * 1024,
+  /** Answers that are being written when the gateway stops. */
+  closingMillisMax: 1000,
+  /** HTTP: a socket that somebody holds on purpose (upgraded ones have pings instead). */
+  httpHeadersMillisMax: 15_000,
+  httpRequestMillisMax: 30_000,
 } as const;

@@ -1,12 +1,10 @@
 import { UserError } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
 
 export interface AttemptRule {
   max: number;
   windowMillis: number;
 }
-
-/** More keys than this are an attack in itself; the oldest windows go first. */
-const keysMax = 50_000;
 
 /** Counts failures per key in fixed windows, in memory: a restart forgives. */
 export class Attempts {
@@ -36,7 +34,7 @@ export class Attempts {
     }
     this.#windows.delete(key);
     this.#windows.set(key, { count: 1, endsAt: now + rule.windowMillis });
-    if (this.#windows.size > keysMax) this.#forget(now);
+    if (this.#windows.size > limits.triesKeysMax) this.#forget(now);
   }
 
   /** Takes one count back: it was no failure. The others stay, or a guesser would clear them with an account of their own. */
@@ -52,7 +50,7 @@ export class Attempts {
   #forget(now: number): void {
     for (const [key, { endsAt }] of this.#windows) if (endsAt <= now) this.#windows.delete(key);
     for (const key of this.#windows.keys()) {
-      if (this.#windows.size <= keysMax) return;
+      if (this.#windows.size <= limits.triesKeysMax) return;
       this.#windows.delete(key);
     }
   }

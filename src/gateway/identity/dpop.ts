@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify, type JWTPayload } from 'jose';
 import { UserError } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
 
 /** What a proof must be about. */
 export interface ProofTarget {
@@ -11,10 +12,6 @@ export interface ProofTarget {
   accessToken?: string;
 }
 
-/** Clocks of two machines, and the way. */
-const ageSecondsMax = 60;
-/** Proofs of the last two minutes: far above what one gateway serves; when it is full, nobody is let in rather than a replay. */
-const seenMax = 200_000;
 const algorithms = ['ES256', 'EdDSA', 'Ed25519'];
 
 /** Verifies DPoP proofs (RFC 9449 section 4.3); each is good once. */
@@ -59,7 +56,7 @@ export class ProofVerifier {
     if (htm !== method) throw refused('its proof is for another method');
     if (typeof htu !== 'string' || comparable(htu) !== comparable(url))
       throw refused('its proof is for another address');
-    if (typeof iat !== 'number' || Math.abs(this.#nowSeconds() - iat) > ageSecondsMax) {
+    if (typeof iat !== 'number' || Math.abs(this.#nowSeconds() - iat) > limits.proofAgeSecondsMax) {
       throw new UserError('HOOP_SIGN_IN', 'the request was not accepted: its proof is too old, or the clocks differ', {
         next: 'set this machine’s clock (more than a minute off is too much)',
       });
@@ -76,11 +73,11 @@ export class ProofVerifier {
       this.#seen.delete(old);
     }
     if (this.#seen.has(key)) throw refused('its proof was used before');
-    if (this.#seen.size >= seenMax) {
+    if (this.#seen.size >= limits.proofsSeenMax) {
       throw new UserError('HOOP_LIMIT', 'the gateway has too many requests', { next: 'try again in a minute' });
     }
     // Until the proof is too old, whichever way the clocks differ; never sooner than its neighbours, so that the order holds.
-    this.#seen.set(key, Math.max(now, iat) + ageSecondsMax);
+    this.#seen.set(key, Math.max(now, iat) + limits.proofAgeSecondsMax);
   }
 }
 

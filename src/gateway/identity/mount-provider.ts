@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { limits } from '../../shared/limits.ts';
 import { Attempts } from './attempts.ts';
 import type { Identity } from './identity.ts';
 
@@ -12,8 +13,7 @@ const routes: [method: 'GET' | 'POST', path: string][] = [
   ['POST', '/token/revocation'],
 ];
 
-/** Every pending code is a row, and a chance to guess one. */
-const deviceRequests = { max: 60, windowMillis: 5 * 60_000 };
+const deviceRequests = { max: limits.deviceCodesMax, windowMillis: limits.deviceCodeSeconds * 1000 };
 
 /** The OAuth endpoints under `/oidc`; oidc-provider reads the bodies itself (56 KiB at most). */
 export function registerProvider(app: FastifyInstance, identity: Identity): void {

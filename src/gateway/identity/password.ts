@@ -1,12 +1,10 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { UserError } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
 
 /** OWASP's second setting: 2^15, 8, 3 needs 32 MiB and about a tenth of a second. */
 const cost = { N: 2 ** 15, r: 8, p: 3 } as const;
 const keyBytes = 32;
-/** Each hash takes 32 MiB and a thread: more at once would let a guesser eat the gateway. */
-const runningMax = 2;
-const waitingMax = 64;
 
 let running = 0;
 const waiting: (() => void)[] = [];
@@ -50,8 +48,8 @@ async function derive(
 }
 
 async function slot(): Promise<void> {
-  if (running >= runningMax) {
-    if (waiting.length >= waitingMax) {
+  if (running >= limits.passwordHashesMax) {
+    if (waiting.length >= limits.passwordHashesWaitingMax) {
       throw new UserError('HOOP_LIMIT', 'too many sign-ins at this moment', { next: 'try again in a few seconds' });
     }
     await new Promise<void>((resolve) => waiting.push(resolve));

@@ -1,17 +1,16 @@
 import type { Registry } from '../../store/registry.ts';
 import type { StoredUser } from '../../store/registry/users.ts';
 import { UserError } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
 import { Attempts } from './attempts.ts';
 import { verifyPassword } from './password.ts';
 
-const quarterHour = 15 * 60_000;
-/** A person mistypes; five tries from one place for one name, more for an office behind one address, and a ceiling for one name from everywhere. */
+const windowMillis = limits.passwordTriesSeconds * 1000;
 export const signInRules = {
-  pair: { max: 5, windowMillis: quarterHour },
-  address: { max: 30, windowMillis: quarterHour },
-  user: { max: 50, windowMillis: quarterHour },
-  /** Wrong user codes from one address. */
-  code: { max: 10, windowMillis: 5 * 60_000 },
+  pair: { max: limits.passwordTriesMax, windowMillis },
+  address: { max: limits.passwordTriesPerAddressMax, windowMillis },
+  user: { max: limits.passwordTriesPerUserMax, windowMillis },
+  code: { max: limits.wrongCodesMax, windowMillis: limits.deviceCodeSeconds * 1000 },
 } as const;
 
 export interface PasswordProof {

@@ -1,14 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { UserError } from '../../../shared/errors.ts';
+import { limits } from '../../../shared/limits.ts';
 import { FormGuard } from '../form-guard.ts';
 import { sentence, type PageContext, type PageParts } from './context.ts';
 import { registerAccountPages } from './account-routes.ts';
 import { registerDevicePages } from './device-routes.ts';
 import { layout, pageHeaders } from './layout.ts';
 import { faultView, type View } from './views.ts';
-
-/** Names, passwords and one-time secrets are short. */
-const formBytesMax = 16 * 1024;
 
 /** The HTML pages, in a scope of their own: forms in, pages out, errors as pages. */
 export function registerPages(app: FastifyInstance, parts: PageParts): void {
@@ -21,7 +19,7 @@ export function registerPages(app: FastifyInstance, parts: PageParts): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     'application/x-www-form-urlencoded',
-    { parseAs: 'string', bodyLimit: formBytesMax },
+    { parseAs: 'string', bodyLimit: limits.formBytesMax },
     (_request, body, done) => done(null, Object.fromEntries(new URLSearchParams(String(body)))),
   );
   app.setErrorHandler((error: Error & { statusCode?: number }, request: FastifyRequest, reply) => {
