@@ -103,14 +103,14 @@ export class ClientStream {
     return admission.reason;
   }
 
-  async #serve({ startup, leftover }: Extract<Admission, { kind: 'admitted' }>): Promise<string> {
+  async #serve({ startup, leftover, cancelKeyBytes }: Extract<Admission, { kind: 'admitted' }>): Promise<string> {
     const { protocol, record, durable, clock, held, messageBytesMax } = this.#context;
     for (const [name, value] of Object.entries(startup.parameters)) record.append({ kind: 'state', name, value });
     await durable(); // start-up parameters act at the resource too
     this.#resource = await this.#context.openResource(startup);
     if (this.#aborted) return this.#aborted.code;
     const { greeting, duplex } = this.#resource;
-    this.#cancelKey = randomBytes(protocol.frontend.cancelKeyBytes);
+    this.#cancelKey = randomBytes(cancelKeyBytes);
     this.#decoder = protocol.createDecoder({ sink: this.#sink(), clock, messageBytesMax, greeting });
     await protocol.frontend.greet(this.#client, greeting, this.#cancelKey);
     const client = prefixed(leftover, this.#client);

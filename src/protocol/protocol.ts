@@ -49,8 +49,11 @@ export interface FrontendContext {
 
 /** What the login phase came to. No byte has been sent to any resource yet. */
 export type Admission =
-  /** The client proved the credential. `startup` goes to the agent; the client is still waiting for its greeting. */
-  | { kind: 'admitted'; startup: Startup; leftover: Uint8Array; clientVersion?: string }
+  /**
+   * The client proved the credential. `startup` goes to the agent; the client is still waiting for its greeting, with a cancel key of
+   * `cancelKeyBytes` random bytes.
+   */
+  | { kind: 'admitted'; startup: Startup; leftover: Uint8Array; cancelKeyBytes: number; clientVersion?: string }
   /** A cancel request on a connection of its own. */
   | { kind: 'cancel'; key: Uint8Array }
   /** The client was told why in its own protocol; `record` says what the record shows. */
@@ -73,8 +76,6 @@ export interface Frontend {
    * (PostgreSQL: SSLRequest → N, StartupMessage), then the protocol's own fatal error, then ends. Never rejects; bounded in time by the caller.
    */
   refuse(client: Duplex, code: string, message: string): Promise<void>;
-  /** Length in bytes of the cancel keys that this frontend hands out. */
-  readonly cancelKeyBytes: number;
 }
 
 // ── agent side ──────────────────────────────────────────────────────────────

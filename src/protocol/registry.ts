@@ -1,0 +1,10 @@
+import { postgres } from './postgres/index.ts';
+import type { Protocol } from './protocol.ts';
+
+/** Every protocol of the product: one line each. */
+const protocols: Protocol[] = [postgres];
+
+export const protocolNamed = (name: string): Protocol | undefined =>
+  protocols.find((protocol) => protocol.name === name);
+
+export const protocolNames = (): string[] => protocols.map((protocol) => protocol.name);
