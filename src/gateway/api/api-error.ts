@@ -23,11 +23,11 @@ const challengeOf: Partial<Record<ErrorCode, string>> = {
   HOOP_FRESH_SIGN_IN: 'DPoP error="insufficient_user_authentication", max_age="600"',
 };
 
-export const apiErrorBody = (error: UserError): ApiError => ({
+const apiErrorBody = (error: UserError): ApiError => ({
   error: { code: error.code, message: error.message, ...(error.next === undefined ? {} : { next: error.next }) },
 });
 
-export const httpStatus = (error: UserError): number => statusOf[error.code] ?? 500;
+const httpStatus = (error: UserError): number => statusOf[error.code] ?? 500;
 
 /** Every failure as ApiError JSON; a bug of ours says nothing but that it is one. */
 export function sendApiError(
