@@ -4,7 +4,7 @@ import type { Principal } from '../identity/principal.ts';
 type MaybePromise<T> = T | Promise<T>;
 
 /** Which agents are linked now. */
-export interface LiveAgents {
+interface LiveAgents {
   online(agent: string): { version: string } | undefined;
   /** Ends the link of an agent that was removed, or whose key is to be replaced. */
   disconnect(agent: string, reason: string): void;
@@ -19,7 +19,7 @@ export interface SessionsIndex {
 }
 
 /** An act that belongs in the record of administration: changes, and reads of other people's recordings. */
-export interface AdministrativeAct {
+interface AdministrativeAct {
   act: string;
   by: Principal;
   subject: Record<string, string | number | null>;

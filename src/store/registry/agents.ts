@@ -36,7 +36,7 @@ interface ResourceRow extends Omit<StoredResource, 'database'> {
   database_name: string | null;
 }
 
-export const keyFingerprint = (publicKey: string): string =>
+const keyFingerprint = (publicKey: string): string =>
   `SHA256:${createHash('sha256').update(Buffer.from(publicKey, 'base64url')).digest('base64').replace(/=+$/, '')}`;
 
 const joinPrefix = 'hoop-join-';

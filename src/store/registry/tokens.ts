@@ -36,7 +36,7 @@ const stored = (row: Row): StoredToken => ({
 });
 
 /** So that secret scanners can tell what they found. */
-export const tokenPrefix = 'hoop-token-';
+const tokenPrefix = 'hoop-token-';
 
 export type Tokens = ReturnType<typeof openTokens>;
 
