@@ -70,10 +70,12 @@ async function admit(client: Duplex, reader: LoginReader, context: FrontendConte
     throw new ProtocolError('bad-startup', 'an encryption request where a StartupMessage belongs');
   const version = await negotiate(client, start);
   const wrong = wrongTarget(start, context.credential);
-  if (wrong?.code === '3D000') return refuse(client, wrong);
-  if (!(await provesPassword(client, reader, { context, isKnown: wrong === undefined }))) {
+  if (!(await provesPassword(client, reader, { context, isKnown: wrong?.reason !== 'wrong-user' }))) {
     const message = `hoop: password authentication failed for user "${start.user}"; use the credential that hoop connect printed for this session`;
-    return refuse(client, wrong ?? { code: '28P01', reason: 'wrong-password', message });
+    return refuse(
+      client,
+      wrong?.reason === 'wrong-user' ? wrong : { code: '28P01', reason: 'wrong-password', message },
+    );
   }
   if (wrong) return refuse(client, wrong);
   return {

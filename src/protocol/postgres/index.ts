@@ -1,0 +1,44 @@
+/**
+ * PostgreSQL, frontend/backend protocol 3.0 and 3.2: https://www.postgresql.org/docs/current/protocol.html
+ *
+ * Decoded: simple and extended query, COPY in and out, FunctionCall, cancel, notifications, errors, pipelines. Refused: replication and
+ * CopyBoth, encryption inside the stream, unknown messages and settings. docs/protocols/postgres.md has the table.
+ */
+import type { ConnectInfo, LocalEndpoint, Protocol } from '../protocol.ts';
+import { backend } from './backend.ts';
+import { createDecoder } from './decoder.ts';
+import { frontend } from './frontend.ts';
+import { encodeErrorResponse } from './messages.ts';
+import { renderParameter } from './render.ts';
+import { sqlStateOf } from './sql-state.ts';
+
+export const postgres: Protocol = {
+  name: 'postgres',
+  defaultPort: 5432,
+  frontend,
+  backend,
+  createDecoder,
+  connectInfo,
+  renderParameter,
+  fatal: (code, message) => encodeErrorResponse({ severity: 'FATAL', code: sqlStateOf(code), message }),
+};
+
+/** PGREQUIREAUTH makes libpq insist on SCRAM, so that a program which squats on the port learns nothing. */
+function connectInfo({ host, port, user, password, database }: LocalEndpoint): ConnectInfo {
+  const encode = encodeURIComponent;
+  const dsn = `postgresql://${encode(user)}:${encode(password)}@${host}:${port}/${encode(database)}`;
+  return {
+    dsn,
+    environment: {
+      PGHOST: host,
+      PGPORT: String(port),
+      PGUSER: user,
+      PGPASSWORD: password,
+      PGDATABASE: database,
+      PGREQUIREAUTH: 'scram-sha-256',
+      PGSSLMODE: 'prefer',
+      PGGSSENCMODE: 'disable',
+      DATABASE_URL: dsn,
+    },
+  };
+}
