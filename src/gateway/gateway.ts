@@ -53,7 +53,11 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   }
 }
 
-async function assemble(config: GatewayConfig, options: Required<GatewayOptions>, release: () => Promise<void>): Promise<RunningGateway> {
+async function assemble(
+  config: GatewayConfig,
+  options: Required<GatewayOptions>,
+  release: () => Promise<void>,
+): Promise<RunningGateway> {
   const { log, clock, colocatedKeys } = options;
   const registry = openRegistry(config.dataDir, clock);
   const catalog = openCatalog(config.dataDir);
@@ -68,7 +72,12 @@ async function assemble(config: GatewayConfig, options: Required<GatewayOptions>
       void sessions.endWhere(() => true, recorderFailed);
     },
   });
-  const listening = await listenHttp({ host: listenHost(config), port: listenPort(config), tlsCert: config.tlsCert, tlsKey: config.tlsKey });
+  const listening = await listenHttp({
+    host: listenHost(config),
+    port: listenPort(config),
+    tlsCert: config.tlsCert,
+    tlsKey: config.tlsKey,
+  });
   const url = (config.publicUrl ?? listening.url).replace(/\/+$/, '');
   const identity = await createIdentity({ publicUrl: url, registry, clock });
   const agents = new AgentLinks(registry.agents, log, colocatedKeys);

@@ -41,7 +41,8 @@ function refuseUpgrade(socket: Socket, error: unknown, log: Log): void {
   if (!(error instanceof UserError)) log.error({ error: String(error) }, 'an upgrade failed');
   const { code, message, next } =
     error instanceof UserError ? error : { code: 'HOOP_INTERNAL', message: 'the gateway failed', next: undefined };
-  const status = code === 'HOOP_SIGN_IN' ? '401 Unauthorized' : code === 'HOOP_NOT_FOUND' ? '404 Not Found' : '400 Bad Request';
+  const status =
+    code === 'HOOP_SIGN_IN' ? '401 Unauthorized' : code === 'HOOP_NOT_FOUND' ? '404 Not Found' : '400 Bad Request';
   const body = JSON.stringify({ error: { code, message, ...(next === undefined ? {} : { next }) } } satisfies ApiError);
   socket.end(
     `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
