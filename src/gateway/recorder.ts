@@ -1,0 +1,156 @@
+import { checkedEntries } from '../recording/chain.ts';
+import type { Entry } from '../recording/entry.ts';
+import { createGenesis, type SessionFacts } from '../recording/genesis.ts';
+import { parseSessionId, sessionIdBytes } from '../recording/session-id.ts';
+import type { Clock } from '../shared/clock.ts';
+import { UserError } from '../shared/errors.ts';
+import { version } from '../shared/version.ts';
+import { Archive } from '../store/archive.ts';
+import type { Catalog } from '../store/catalog.ts';
+import type { JournalFault } from '../store/journal-scan.ts';
+import { Journal } from '../store/journal.ts';
+import { recover } from './recovery.ts';
+import { Sealer } from './sealer.ts';
+import { SessionRecorder, type StreamRecorder } from './session-recorder.ts';
+
+export { SessionRecorder, type SessionFacts, type StreamRecorder };
+
+export interface RecorderOptions {
+  dataDir: string;
+  catalog: Catalog;
+  clock: Clock;
+  randomBytes: (size: number) => Uint8Array;
+  gatewayKeyId: string;
+  /** Called once, when nothing can be recorded any more (disk full, failed, too slow): all sessions have to end. */
+  onFailure: (error: UserError) => void;
+  /** Bounds that tests make smaller (shared/limits.ts has the product's). */
+  segmentBytes?: number;
+  pendingBytesMax?: number;
+  durableMillisMax?: number;
+}
+
+/** Everything that is recorded by one gateway, from an event to disk and back. */
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #journal: Journal;
+  readonly #archive: Archive;
+  readonly #sealer: Sealer;
+  readonly #salts: () => Uint8Array;
+  readonly #agentOrdinals: Map<string, number>;
+  #ordinal: number;
+  /** Sessions of the last run that had not ended; they are sealed as interrupted. */
+  readonly interrupted: number;
+  /** Sessions of which the journal has entries that cannot be read in full; they stay in the journal. */
+  readonly damaged: readonly string[];
+  /** Places in the journal that cannot be read. */
+  readonly faults: readonly JournalFault[];
+
+  private constructor(
+    options: RecorderOptions,
+    parts: { journal: Journal; archive: Archive; sealer: Sealer; salts: () => Uint8Array },
+    recovered: Awaited<ReturnType<typeof recover>>,
+  ) {
+    this.#options = options;
+    this.#journal = parts.journal;
+    this.#archive = parts.archive;
+    this.#sealer = parts.sealer;
+    this.#salts = parts.salts;
+    this.#ordinal = recovered.ordinal;
+    this.#agentOrdinals = options.catalog.agentOrdinals();
+    this.interrupted = recovered.interrupted;
+    this.damaged = recovered.damaged;
+    this.faults = parts.journal.faults;
+  }
+
+  static async open(options: RecorderOptions): Promise<Recorder> {
+    const { dataDir, catalog, clock, onFailure, segmentBytes, pendingBytesMax, durableMillisMax } = options;
+    const journal = await Journal.open({
+      ...{ dataDir, clock, onFailure },
+      ...(segmentBytes !== undefined && { segmentBytes }),
+      ...(pendingBytesMax !== undefined && { pendingBytesMax }),
+      ...(durableMillisMax !== undefined && { durableMillisMax }),
+    }).catch(cannotOpen(dataDir));
+    const archive = new Archive(dataDir);
+    const sealer = new Sealer(journal, archive, catalog);
+    const salts = saltPool(options.randomBytes);
+    const recovered = await recover({ journal, archive, sealer, catalog, clock, salts });
+    return new Recorder(options, { journal, archive, sealer, salts }, recovered);
+  }
+
+  /** Opens a session and appends its genesis entry; nothing may be forwarded before `durable()`. Throws HOOP_RECORDER. */
+  openSession(facts: SessionFacts): SessionRecorder {
+    const { randomBytes, clock, catalog, gatewayKeyId } = this.#options;
+    const genesis = createGenesis(facts, {
+      sessionId: randomBytes(sessionIdBytes),
+      gatewayVersion: version,
+      ordinal: this.#ordinal + 1,
+      agentOrdinal: (this.#agentOrdinals.get(facts.agent) ?? 0) + 1,
+      logSize: 0,
+      gatewayKeyId,
+      principalSalt: randomBytes(16),
+    });
+    const session = new SessionRecorder(genesis.sessionId, {
+      journal: this.#journal,
+      sealer: this.#sealer,
+      clock,
+      salts: this.#salts,
+    });
+    const startedMicros = session.begin(genesis);
+    this.#ordinal = genesis.ordinal;
+    this.#agentOrdinals.set(facts.agent, genesis.agentOrdinal);
+    try {
+      catalog.openedBy(genesis, startedMicros);
+    } catch (error) {
+      session.seal('recorder_failed').catch(() => undefined); // the journal keeps what is durable, the caller gets the cause
+      throw error;
+    }
+    return session;
+  }
+
+  /** A session's entries, checked: of a live one those that are durable by now. Throws HOOP_NOT_FOUND, HOOP_RECORD_DAMAGED. */
+  async *readEntries(id: string): AsyncGenerator<Entry> {
+    const idBytes = parseSessionId(id);
+    const live = this.#journal.session(id);
+    if (live) return yield* checkedEntries(live, this.#journal.read(live));
+    const place = this.#options.catalog.place(id);
+    const recording = (place && (await this.#archive.at(place))) ?? (await this.#archive.find(id));
+    if (!recording || !idBytes) {
+      throw new UserError('HOOP_NOT_FOUND', `there is no recording of session ${id}`, {
+        next: '`hoop sessions` lists them',
+      });
+    }
+    yield* checkedEntries({ id, idBytes }, this.#archive.read(recording));
+  }
+
+  /** Makes durable what was appended and lets go of the files. Sessions that are not sealed are recovered at the next start. */
+  async close(): Promise<void> {
+    await this.#sealer.retry().catch(() => undefined); // at the next start again
+    await this.#journal.close();
+  }
+}
+
+export const openRecorder = (options: RecorderOptions): Promise<Recorder> => Recorder.open(options);
+
+/** 16 fresh random bytes at a time, drawn in larger pieces. */
+function saltPool(randomBytes: (size: number) => Uint8Array): () => Uint8Array {
+  let pool: Uint8Array = new Uint8Array();
+  let at = 0;
+  return () => {
+    if (at === pool.length) {
+      pool = randomBytes(4096);
+      at = 0;
+    }
+    at += 16;
+    return pool.subarray(at - 16, at);
+  };
+}
+
+const cannotOpen =
+  (dataDir: string) =>
+  (cause: unknown): never => {
+    if (cause instanceof UserError) throw cause;
+    throw new UserError('HOOP_RECORDER', `no journal can be kept in ${dataDir}: ${(cause as Error).message}`, {
+      next: 'make room on that disk, or make the directory writable for the gateway',
+      cause,
+    });
+  };

@@ -1,0 +1,149 @@
+import type { Event, EventSink, Sequence } from '../protocol/event.ts';
+import { SessionChain } from '../recording/chain.ts';
+import type { Entry, EntryBody } from '../recording/entry.ts';
+import type { Genesis } from '../recording/genesis.ts';
+import { SessionLedger, type SessionCounters } from '../recording/ledger.ts';
+import type { Clock } from '../shared/clock.ts';
+import { UserError } from '../shared/errors.ts';
+import type { Journal, JournalSession } from '../store/journal.ts';
+import type { Sealer } from './sealer.ts';
+
+export interface SessionRecorderParts {
+  journal: Journal;
+  sealer: Sealer;
+  clock: Clock;
+  salts: () => Uint8Array;
+}
+
+/** What is known of a client connection when it opens. */
+export interface StreamFacts {
+  /** About the connecting process, as the client's kernel says: recorded as declared. */
+  evidence?: Record<string, string | number | undefined>;
+}
+
+/** Where one stream's decoder puts its events. */
+export interface StreamRecorder extends EventSink {
+  /** Ends the stream in the record; statements without an outcome become `unknown`. Idempotent, never throws. */
+  close(reason: string): void;
+}
+
+/** One session's recording while it grows. Order of appending = order of durability. */
+export class SessionRecorder {
+  readonly #parts: SessionRecorderParts;
+  readonly #journalSession: JournalSession;
+  readonly #chain: SessionChain;
+  readonly #ledger = new SessionLedger();
+  #sealing: Promise<void> | undefined;
+  #sealed = false;
+
+  constructor(idBytes: Uint8Array, parts: SessionRecorderParts) {
+    this.#parts = parts;
+    this.#journalSession = parts.journal.begin(idBytes);
+    this.#chain = new SessionChain(idBytes);
+  }
+
+  get id(): string {
+    return this.#journalSession.id;
+  }
+
+  /** Live: the same object for the life of the session. */
+  get counters(): Readonly<SessionCounters> {
+    return this.#ledger.counters;
+  }
+
+  /** Appends the genesis entry; its time. */
+  begin(genesis: Genesis): number {
+    const timeMicros = this.#parts.clock.nowMicros();
+    this.#append(0, { kind: 'genesis', ...genesis }, timeMicros);
+    return timeMicros;
+  }
+
+  /** Goes on behind an entry that is recorded already (recovery). Throws ChainFault, RangeError. */
+  follow(encoded: Uint8Array, { header, body }: Entry): void {
+    this.#chain.follow(encoded);
+    this.#ledger.add(header.seq, header.stream, body);
+    this.#sealed = body.kind === 'seal';
+  }
+
+  get isSealed(): boolean {
+    return this.#sealed;
+  }
+
+  /** Opens a stream in the record. `ordinal`: from 1, each once. */
+  stream(ordinal: number, { evidence = {} }: StreamFacts = {}): StreamRecorder {
+    const known = Object.entries(evidence).filter(([, value]) => value !== undefined);
+    const facts = Object.fromEntries(known.map(([name, value]) => [name, String(value)]));
+    this.#append(ordinal, { kind: 'stream-open', facts });
+    return {
+      append: (event: Event): Sequence => this.#append(ordinal, event),
+      close: (reason) => {
+        if (this.#sealed || !this.#ledger.openStreams.has(ordinal)) return;
+        try {
+          this.#closeStream(ordinal, reason);
+        } catch {
+          // The journal has said so to everybody; a stream that stays open in the record is closed by the seal or by recovery.
+        }
+      },
+    };
+  }
+
+  /** Something of the session as a whole that a reader should know. */
+  note(name: string, facts: Record<string, string>): Sequence {
+    return this.#append(0, { kind: 'note', name, facts });
+  }
+
+  /** Resolves when everything appended so far is durable; rejects with HOOP_RECORDER when that can no longer be. */
+  durable(): Promise<void> {
+    return this.#parts.journal.durable();
+  }
+
+  /**
+   * Ends the recording: open streams are closed, the seal is made durable, then the recording goes to the archive and the catalog.
+   * Idempotent. When it rejects, the journal still has what was durable, and the next start goes on from there.
+   */
+  seal(reason: string): Promise<void> {
+    this.#sealing ??= this.#finish(reason, false);
+    return this.#sealing;
+  }
+
+  /** As `seal`, for a session that a crash ended: says so after its last durable entry. */
+  sealInterrupted(): Promise<void> {
+    this.#sealing ??= this.#finish('interrupted', true);
+    return this.#sealing;
+  }
+
+  async #finish(reason: string, interrupted: boolean): Promise<void> {
+    if (interrupted && !this.#ledger.interrupted)
+      this.#append(0, { kind: 'interrupted', lastDurable: this.#chain.seq - 1 });
+    for (const stream of this.#ledger.openStreams) this.#closeStream(stream, reason);
+    this.#answerUnknown(() => true);
+    this.#append(0, { kind: 'seal', reason, entries: this.#chain.seq + 1, ...this.#ledger.counters });
+    this.#sealed = true;
+    await this.durable();
+    await this.#parts.sealer.archive(this.#journalSession);
+  }
+
+  #closeStream(stream: number, reason: string): void {
+    this.#answerUnknown((other) => other === stream);
+    this.#append(stream, { kind: 'stream-close', reason });
+  }
+
+  #answerUnknown(which: (stream: number) => boolean): void {
+    for (const [of, stream] of this.#ledger.openStatements)
+      if (which(stream)) this.#append(stream, { kind: 'outcome', of, status: 'unknown' });
+  }
+
+  #append(stream: number, body: EntryBody, timeMicros = this.#parts.clock.nowMicros()): Sequence {
+    if (this.#sealed) {
+      throw new UserError('HOOP_SESSION_ENDED', `the recording of session ${this.id} is sealed`, {
+        next: 'open a new session',
+      });
+    }
+    const entry = this.#chain.next(stream, body, timeMicros, this.#parts.salts());
+    this.#parts.journal.append(this.#journalSession, entry);
+    const sequence = this.#chain.seq;
+    this.#chain.accept(entry);
+    this.#ledger.add(sequence, stream, body);
+    return sequence;
+  }
+}

@@ -1,0 +1,146 @@
+import { UserError } from '../shared/errors.ts';
+import { commitmentHolds, decodeEntry, decodeHeader, encodeEntry, entryHash, firstPrevious } from './entry-codec.ts';
+import type { Entry, EntryBody } from './entry.ts';
+
+/** The growing end of one session's chain. */
+export class SessionChain {
+  #head: Buffer;
+  #seq = 0;
+  #timeMicros = 0;
+
+  constructor(sessionId: Uint8Array) {
+    this.#head = firstPrevious(sessionId);
+  }
+
+  /** Hash of the last entry. */
+  get head(): Uint8Array {
+    return this.#head;
+  }
+
+  /** Number of the next entry. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** The next entry, encoded; the chain moves on only with `accept`, once the entry is appended. */
+  next(stream: number, body: EntryBody, timeMicros: number, salt: Uint8Array): Buffer {
+    const place = {
+      stream,
+      seq: this.#seq,
+      timeMicros: Math.max(timeMicros, this.#timeMicros),
+      previous: this.#head,
+      salt,
+    };
+    this.#timeMicros = place.timeMicros;
+    return encodeEntry(body, place);
+  }
+
+  accept(entry: Uint8Array): void {
+    this.#head = entryHash(entry);
+    this.#seq++;
+  }
+
+  /** Goes on where recorded entries end. Throws `ChainFault` when the entry does not follow. */
+  follow(entry: Uint8Array): void {
+    const why = faultOf(entry, this.#seq, this.#head);
+    if (why !== undefined) throw new ChainFault(this.#seq, why);
+    this.#timeMicros = Math.max(this.#timeMicros, decodeHeader(entry).timeMicros);
+    this.accept(entry);
+  }
+}
+
+/** The first place where a recording is not what was recorded. */
+export class ChainFault extends Error {
+  override readonly name = 'ChainFault';
+  readonly seq: number;
+  readonly why: string;
+
+  constructor(seq: number, why: string) {
+    super(`entry ${seq}: ${why}`);
+    this.seq = seq;
+    this.why = why;
+  }
+}
+
+function faultOf(entry: Uint8Array, seq: number, head: Buffer): string | undefined {
+  let header;
+  try {
+    header = decodeHeader(entry);
+  } catch (error) {
+    return `not an entry: ${(error as Error).message}`;
+  }
+  if (header.seq !== seq) return `numbered ${header.seq}`;
+  if (!head.equals(header.previous)) return 'does not follow from the entry before';
+  return commitmentHolds(entry) ? undefined : 'the payload is not the one that was committed to';
+}
+
+export type ChainVerdict =
+  | { ok: true; entries: number; head: Uint8Array; sealed: boolean }
+  | { ok: false; seq: number; why: string };
+
+/** Checks encoded entries, from the genesis entry on: numbering, chain, commitments, nothing after the seal. */
+export async function checkChain(
+  sessionId: Uint8Array,
+  entries: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<ChainVerdict> {
+  const chain = new SessionChain(sessionId);
+  let sealed = false;
+  try {
+    for await (const entry of entries) {
+      if (sealed) throw new ChainFault(chain.seq, 'stands after the seal');
+      chain.follow(entry);
+      const { header, body } = decodeEntry(entry);
+      if ((header.seq === 0) !== (body.kind === 'genesis')) throw new ChainFault(header.seq, 'misplaced genesis entry');
+      sealed = body.kind === 'seal';
+    }
+  } catch (error) {
+    if (error instanceof ChainFault) return { ok: false, seq: error.seq, why: error.why };
+    if (error instanceof RangeError) return { ok: false, seq: chain.seq - 1, why: error.message };
+    throw error;
+  }
+  return { ok: true, entries: chain.seq, head: chain.head, sealed };
+}
+
+/**
+ * Decodes entries, each checked against the chain. Behind a fault it goes on with those that are intact in themselves, so that nothing
+ * readable is lost, and ends with HOOP_RECORD_DAMAGED, which names the first fault.
+ */
+export async function* checkedEntries(
+  session: { id: string; idBytes: Uint8Array },
+  entries: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Entry> {
+  const chain = new SessionChain(session.idBytes);
+  let fault: ChainFault | undefined;
+  for await (const entry of entries) {
+    try {
+      if (!fault) chain.follow(entry);
+      else if (!commitmentHolds(entry)) continue;
+      yield decodeEntry(entry);
+    } catch (error) {
+      if (error instanceof RangeError) fault ??= new ChainFault(chain.seq, error.message);
+      else if (error instanceof ChainFault) fault = error;
+      else throw error;
+      const intact = decodedIfIntact(entry);
+      if (intact) yield intact;
+    }
+  }
+  if (fault) throw damaged(session.id, fault);
+}
+
+function decodedIfIntact(entry: Uint8Array): Entry | undefined {
+  try {
+    return commitmentHolds(entry) ? decodeEntry(entry) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const damaged = (id: string, cause: ChainFault): UserError =>
+  new UserError(
+    'HOOP_RECORD_DAMAGED',
+    `the recording of session ${id} is damaged at entry ${cause.seq}: ${cause.why}`,
+    {
+      next: 'restore it from a backup; entries that are intact in themselves were given',
+      cause,
+    },
+  );

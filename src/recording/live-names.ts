@@ -1,0 +1,94 @@
+import type { OutcomeStatus, Parameter, StatementEvent } from '../protocol/event.ts';
+import type { EntryHeader } from './entry.ts';
+
+/** What an execution executes: the text and parameters that its names stand for. */
+export interface Meaning {
+  text: Uint8Array | null;
+  parameterTypes: readonly number[];
+  parameters: readonly Parameter[];
+}
+
+const nothing: Meaning = { text: null, parameterTypes: [], parameters: [] };
+
+interface Definition {
+  meaning: Meaning;
+  /** `<stream>/s/<name>` or `<stream>/p/<name>`; absent for a text that may make names by itself. */
+  key?: string;
+}
+
+/**
+ * Entries that later ones may still refer to by `of`. A definition lives until another one of the same name was accepted, its name
+ * was closed, or its stream ended; so memory follows the names that live, not the length of the session.
+ */
+export class LiveNames {
+  readonly #definitions = new Map<number, Definition>();
+  /** Name → the accepted definition. */
+  readonly #holders = new Map<string, number>();
+  /** Closes that are not answered yet: seq → name. */
+  readonly #closing = new Map<number, string>();
+
+  /** What the event means, now. */
+  resolve({ seq, stream }: EntryHeader, event: StatementEvent): Meaning {
+    const base = event.of === undefined ? nothing : (this.#definitions.get(event.of)?.meaning ?? nothing);
+    const meaning: Meaning = {
+      text: event.text ?? base.text,
+      parameterTypes: event.parameterTypes ?? base.parameterTypes,
+      parameters: event.parameters ?? base.parameters,
+    };
+    if (event.verb === 'close') this.#closing.set(seq, keyOf(stream, event));
+    else if (event.verb === 'parse' || event.verb === 'bind')
+      this.#definitions.set(seq, { meaning: ownCopy(meaning), key: keyOf(stream, event) });
+    else if (event.text && mayMakeNames(event.text))
+      this.#definitions.set(seq, { meaning: ownCopy(meaning), key: `${stream}/` });
+    if (!event.expectsOutcome) this.settle(seq, 'ok');
+    return meaning;
+  }
+
+  /** The outcome of a definition or a close: names change on the resource's answers only. */
+  settle(seq: number, status: OutcomeStatus): void {
+    const closed = this.#closing.get(seq);
+    if (closed !== undefined) {
+      this.#closing.delete(seq);
+      if (status === 'ok') this.#drop(closed);
+      return;
+    }
+    const key = this.#definitions.get(seq)?.key;
+    if (key === undefined || (key.endsWith('/') && !/\/[sp]\/$/.test(key))) return;
+    if (status !== 'ok') {
+      this.#definitions.delete(seq);
+      return;
+    }
+    this.#drop(key);
+    this.#holders.set(key, seq);
+  }
+
+  forget(stream: number): void {
+    for (const [seq, { key }] of this.#definitions) if (key?.startsWith(`${stream}/`)) this.#definitions.delete(seq);
+    for (const key of this.#holders.keys()) if (key.startsWith(`${stream}/`)) this.#holders.delete(key);
+  }
+
+  #drop(key: string): void {
+    const holder = this.#holders.get(key);
+    if (holder === undefined) return;
+    this.#definitions.delete(holder);
+    this.#holders.delete(key);
+  }
+}
+
+function keyOf(stream: number, { verb, statementName, portalName }: StatementEvent): string {
+  const portal = verb === 'bind' || (verb === 'close' && portalName !== undefined);
+  const name = (portal ? portalName : statementName) ?? new Uint8Array();
+  return `${stream}/${portal ? 'p' : 's'}/${Buffer.from(name).toString('latin1')}`;
+}
+
+/** A definition outlives the buffer that its entry was read into; do not keep a MiB alive for a line. */
+function ownCopy({ text, parameterTypes, parameters }: Meaning): Meaning {
+  return {
+    text: text && Uint8Array.from(text),
+    parameterTypes,
+    parameters: parameters.map((item) => ({ ...item, value: item.value && Uint8Array.from(item.value) })),
+  };
+}
+
+/** Texts that can make a name which a later message executes (SQL PREPARE, DECLARE CURSOR). */
+const mayMakeNames = (text: Uint8Array): boolean => /prepare|declare/i.test(Buffer.from(text).toString('latin1'));

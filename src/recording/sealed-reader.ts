@@ -1,0 +1,154 @@
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { limits } from '../shared/limits.ts';
+import { headerBytes, payloadAt, saltBytes } from './entry-codec.ts';
+import {
+  decodeFooter,
+  decodeIndex,
+  decodePreamble,
+  footerBytes,
+  preambleBytes,
+  type Footer,
+  type Member,
+  type SealedKind,
+} from './sealed-format.ts';
+
+/** Bytes at a place: a file, an object in a store, a buffer. Fewer bytes than asked for only at the end. */
+export interface PositionalReader {
+  readonly size: number;
+  read(offset: number, bytes: number): Promise<Uint8Array>;
+}
+
+const decompress = promisify(gunzip);
+const lengthBytes = 4;
+
+/** One opened file of a sealed recording. Methods throw RangeError on anything that the writer would not have written. */
+export class SealedFile {
+  readonly #reader: PositionalReader;
+  readonly sessionId: Buffer;
+  readonly footer: Footer;
+  readonly members: Member[];
+
+  private constructor(reader: PositionalReader, sessionId: Buffer, footer: Footer, members: Member[]) {
+    this.#reader = reader;
+    this.sessionId = sessionId;
+    this.footer = footer;
+    this.members = members;
+  }
+
+  static async open(kind: SealedKind, reader: PositionalReader): Promise<SealedFile> {
+    if (reader.size < preambleBytes + footerBytes) throw new RangeError('the file is too short');
+    const sessionId = decodePreamble(kind, await exactly(reader, 0, preambleBytes));
+    const footer = decodeFooter(await exactly(reader, reader.size - footerBytes, footerBytes));
+    if (footer.indexOffset + footer.indexBytes + footerBytes !== reader.size)
+      throw new RangeError('the index is not where the footer says');
+    const index = await exactly(reader, footer.indexOffset, footer.indexBytes);
+    return new SealedFile(reader, sessionId, footer, decodeIndex(index, footer));
+  }
+
+  /** The uncompressed bytes from the member on in which entry `seq` begins, and the number of the entry that they begin with. */
+  from(seq: number): { seq: number; bytes: ByteSource } {
+    const start = Math.max(
+      0,
+      this.members.findLastIndex((member) => !member.continues && member.seq <= seq),
+    );
+    return { seq: this.members[start]?.seq ?? 0, bytes: new ByteSource(this.#chunks(start)) };
+  }
+
+  async *#chunks(start: number): AsyncGenerator<Buffer> {
+    for (const { offset, compressed, uncompressed } of this.members.slice(start)) {
+      const bytes = await decompress(await exactly(this.#reader, offset, compressed), {
+        maxOutputLength: limits.memberBytesMax,
+      }).catch((cause: unknown) => {
+        throw new RangeError(`the member at byte ${offset} cannot be decompressed: ${(cause as Error).message}`);
+      });
+      if (bytes.length !== uncompressed) throw new RangeError(`the member at byte ${offset} has another length`);
+      yield bytes;
+    }
+  }
+}
+
+async function exactly(reader: PositionalReader, offset: number, bytes: number): Promise<Buffer> {
+  const read = await reader.read(offset, bytes);
+  if (read.length !== bytes) throw new RangeError(`the file ends before byte ${offset + bytes}`);
+  return Buffer.from(read.buffer, read.byteOffset, read.length);
+}
+
+/** Takes exact numbers of bytes from chunks. */
+class ByteSource {
+  readonly #chunks: AsyncIterator<Buffer>;
+  #chunk: Buffer = Buffer.alloc(0);
+  #at = 0;
+
+  constructor(chunks: AsyncGenerator<Buffer>) {
+    this.#chunks = chunks;
+  }
+
+  /** The bytes, when they are at hand without waiting. */
+  ready(bytes: number): Buffer | undefined {
+    if (this.#at + bytes > this.#chunk.length) return undefined;
+    this.#at += bytes;
+    return this.#chunk.subarray(this.#at - bytes, this.#at);
+  }
+
+  async take(bytes: number): Promise<Buffer> {
+    const pieces: Buffer[] = [];
+    for (let missing = bytes; missing > 0;) {
+      const piece = this.#chunk.subarray(this.#at, this.#at + missing);
+      this.#at += piece.length;
+      missing -= piece.length;
+      if (piece.length > 0) pieces.push(piece);
+      if (missing > 0) await this.#nextChunk();
+    }
+    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+  }
+
+  async #nextChunk(): Promise<void> {
+    const next = await this.#chunks.next();
+    if (next.done) throw new RangeError('the recording ends inside an entry');
+    this.#chunk = next.value;
+    this.#at = 0;
+  }
+}
+
+export interface SealedFiles {
+  chain: SealedFile;
+  payload: SealedFile;
+}
+
+/** Opens both files and checks that they belong together. */
+export async function openSealed(readers: Record<SealedKind, PositionalReader>): Promise<SealedFiles> {
+  const chain = await SealedFile.open('chain', readers.chain);
+  const payload = await SealedFile.open('payload', readers.payload);
+  const together =
+    chain.sessionId.equals(payload.sessionId) &&
+    chain.footer.entries === payload.footer.entries &&
+    Buffer.compare(chain.footer.head, payload.footer.head) === 0;
+  if (!together) throw new RangeError('the chain file and the payload file belong to different recordings');
+  return { chain, payload };
+}
+
+/** Encoded entries from `fromSeq` on, as they stood in the journal. Holds two members, or one entry. */
+export async function* readSealed({ chain, payload }: SealedFiles, fromSeq = 0): AsyncGenerator<Buffer> {
+  const headers = chain.from(fromSeq);
+  const payloads = payload.from(fromSeq);
+  for (let seq = headers.seq; seq < fromSeq; seq++) await takeHeader(headers.bytes);
+  for (let seq = payloads.seq; seq < fromSeq; seq++) await takePayload(payloads.bytes);
+  for (let seq = fromSeq; seq < chain.footer.entries; seq++) {
+    const header = headers.bytes.ready(headerBytes) ?? (await takeHeader(headers.bytes));
+    const { salt, bytes } = await takePayload(payloads.bytes);
+    yield Buffer.concat([header, salt, bytes], payloadAt + bytes.length);
+  }
+}
+
+const takeHeader = (from: ByteSource): Promise<Buffer> => from.take(headerBytes);
+
+async function takePayload(from: ByteSource): Promise<{ salt: Buffer; bytes: Buffer }> {
+  const head = from.ready(lengthBytes + saltBytes) ?? (await from.take(lengthBytes + saltBytes));
+  const length = head.readUInt32BE(0);
+  if (length > payloadBytesMax) throw new RangeError(`a payload of ${length} bytes`);
+  return { salt: head.subarray(lengthBytes), bytes: from.ready(length) ?? (await from.take(length)) };
+}
+
+/** A message and the names and numbers beside it. */
+const payloadBytesMax = 2 * limits.messageBytesMax;

@@ -1,0 +1,118 @@
+import { promisify } from 'node:util';
+import { crc32, gzip } from 'node:zlib';
+import { limits } from '../shared/limits.ts';
+import { headerBytes, payloadAt, saltBytes } from './entry-codec.ts';
+import { encodeFooter, encodeIndex, encodePreamble, type Member, type SealedKind } from './sealed-format.ts';
+
+type Write = (bytes: Uint8Array) => Promise<void>;
+const compress = promisify(gzip);
+
+/** Writes one of the two files of a sealed recording, front to back, holding at most one member. */
+class SealedFileWriter {
+  readonly #write: Write;
+  readonly #members: Member[] = [];
+  readonly #pending = Buffer.allocUnsafe(limits.memberBytesMax);
+  #pendingBytes = 0;
+  /** Of the pending member. */
+  #seq = 0;
+  #continues = false;
+  #offset = 0;
+  #uncompressed = 0;
+
+  constructor(write: Write) {
+    this.#write = write;
+  }
+
+  async start(kind: SealedKind, sessionId: Uint8Array): Promise<void> {
+    await this.#put(encodePreamble(kind, sessionId));
+  }
+
+  /** Adds the bytes of entry `seq`. A promise only where something is to be waited for. */
+  add(seq: number, pieces: Uint8Array[]): Promise<void> | undefined {
+    const bytes = pieces.reduce((total, piece) => total + piece.length, 0);
+    if (this.#pendingBytes + bytes > this.#pending.length) return this.#addLarge(seq, pieces);
+    if (this.#pendingBytes === 0) this.#begin(seq, false);
+    for (const piece of pieces) this.#take(piece);
+    return undefined;
+  }
+
+  /** The entry begins a member of its own, and goes on in others where it is larger than one. */
+  async #addLarge(seq: number, pieces: Uint8Array[]): Promise<void> {
+    await this.#endMember();
+    this.#begin(seq, false);
+    for (const piece of pieces) {
+      for (let at = 0; at < piece.length;) {
+        if (this.#pendingBytes === this.#pending.length) {
+          await this.#endMember();
+          this.#begin(seq, true);
+        }
+        const part = piece.subarray(at, at + this.#pending.length - this.#pendingBytes);
+        this.#take(part);
+        at += part.length;
+      }
+    }
+    if (this.#continues) await this.#endMember(); // so that members begin with a whole entry wherever they can
+  }
+
+  async finish(entries: number, head: Uint8Array): Promise<void> {
+    await this.#endMember();
+    const index = encodeIndex(this.#members);
+    const indexOffset = this.#offset;
+    await this.#put(index);
+    const footer = { indexOffset, indexBytes: index.length, indexCrc: crc32(index), entries, head };
+    await this.#put(encodeFooter({ ...footer, uncompressed: this.#uncompressed }));
+  }
+
+  #begin(seq: number, continues: boolean): void {
+    this.#seq = seq;
+    this.#continues = continues;
+  }
+
+  #take(piece: Uint8Array): void {
+    this.#pending.set(piece, this.#pendingBytes);
+    this.#pendingBytes += piece.length;
+  }
+
+  async #endMember(): Promise<void> {
+    if (this.#pendingBytes === 0) return;
+    const uncompressed = this.#pendingBytes;
+    const bytes = await compress(this.#pending.subarray(0, uncompressed));
+    const offset = this.#offset;
+    this.#members.push({ offset, compressed: bytes.length, uncompressed, seq: this.#seq, continues: this.#continues });
+    this.#pendingBytes = 0;
+    this.#uncompressed += uncompressed;
+    await this.#put(bytes);
+  }
+
+  async #put(bytes: Uint8Array): Promise<void> {
+    await this.#write(bytes);
+    this.#offset += bytes.length;
+  }
+}
+
+/** Writes both files of a sealed recording in one pass over its encoded entries; holds at most two MiB. */
+export async function writeSealed(
+  sessionId: Uint8Array,
+  entries: AsyncIterable<Uint8Array>,
+  to: Record<SealedKind, Write>,
+  head: () => Uint8Array,
+): Promise<number> {
+  const chain = new SealedFileWriter(to.chain);
+  const payload = new SealedFileWriter(to.payload);
+  await chain.start('chain', sessionId);
+  await payload.start('payload', sessionId);
+  let seq = 0;
+  const length = Buffer.alloc(4);
+  for await (const entry of entries) {
+    length.writeUInt32BE(entry.length - payloadAt);
+    const chained = chain.add(seq, [entry.subarray(0, headerBytes)]);
+    if (chained) await chained;
+    const salt = entry.subarray(headerBytes, headerBytes + saltBytes);
+    const paid = payload.add(seq, [length, salt, entry.subarray(payloadAt)]);
+    if (paid) await paid;
+    seq++;
+  }
+  await payload.finish(seq, head());
+  await chain.finish(seq, head());
+  return seq;
+}

@@ -1,0 +1,54 @@
+import type { StatementEvent } from '../protocol/event.ts';
+import type { Statement } from '../shared/api.ts';
+import { asBuffer } from './entry-codec.ts';
+import type { EntryHeader } from './entry.ts';
+import type { Meaning } from './live-names.ts';
+
+export type RenderParameter = (type: number, format: number, value: Uint8Array) => string;
+
+/** One statement as the API shows it, without its outcome. */
+export function statementItem(
+  session: string,
+  { seq, stream, timeMicros }: EntryHeader,
+  event: StatementEvent,
+  meaning: Meaning,
+  render: RenderParameter,
+): Statement {
+  return {
+    session,
+    seq,
+    stream,
+    at: new Date(timeMicros / 1000).toISOString(),
+    verb: event.verb,
+    ...textOf(meaning.text),
+    parameters: meaning.parameters.map(({ type, format, value }, index) => {
+      const known = type || (meaning.parameterTypes[index] ?? 0);
+      if (value === null) return { type: known, format, base64: null, shown: 'NULL' };
+      return { type: known, format, base64: asBuffer(value).toString('base64'), shown: render(known, format, value) };
+    }),
+    ...(event.portalName && event.portalName.length > 0 && { portal: asBuffer(event.portalName).toString('utf8') }),
+    ...(event.rowLimit !== undefined && { rowLimit: event.rowLimit }),
+    ...(event.arguments && { arguments: event.arguments.map(shownArgument) }),
+    ...(event.redactions && { redactions: event.redactions }),
+    outcome: null,
+  };
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function decoded(bytes: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(bytes: Uint8Array | null): { text: string | null; textBase64?: string } {
+  if (bytes === null) return { text: null };
+  const text = decoded(bytes);
+  if (text !== undefined) return { text };
+  return { text: asBuffer(bytes).toString('utf8'), textBase64: asBuffer(bytes).toString('base64') };
+}
+
+const shownArgument = (bytes: Uint8Array): string => decoded(bytes) ?? `\\x${asBuffer(bytes).toString('hex')}`;

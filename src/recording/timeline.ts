@@ -1,0 +1,159 @@
+import type { OutcomeEvent, RefusalEvent, StatementEvent } from '../protocol/event.ts';
+import type { Statement } from '../shared/api.ts';
+import type { Entry, EntryHeader } from './entry.ts';
+import { LiveNames } from './live-names.ts';
+import { statementItem, type RenderParameter } from './statement-item.ts';
+import { executes } from './verbs.ts';
+
+export interface TimelineOptions {
+  session: string;
+  renderParameter: RenderParameter;
+  /** Items held back to keep the order; past it the oldest ones are given although an earlier one is still open. */
+  waitingMax?: number;
+}
+
+const failed: ReadonlySet<string> = new Set(['error', 'cancelled', 'refused']);
+
+/**
+ * What was asked and what came of it, from a session's entries: each execution with its text and parameters resolved, refusals and
+ * cancels in their place, preparations only where they failed on their own. In order of `seq`; an item that is still open when
+ * `waitingMax` later ones are ready comes after those. Memory: open statements, live names, held back items.
+ */
+export async function* statementsOf(
+  entries: AsyncIterable<Entry>,
+  options: TimelineOptions,
+): AsyncGenerator<Statement> {
+  const timeline = new Timeline(options);
+  for await (const { header, body } of entries) {
+    switch (body.kind) {
+      case 'statement':
+        timeline.statement(header, body);
+        break;
+      case 'data':
+        timeline.data(body.of, body.bytes.length);
+        break;
+      case 'outcome':
+        timeline.outcome(body);
+        break;
+      case 'refusal':
+        timeline.refusal(header, body);
+        break;
+      case 'cancel':
+        timeline.item(header, 'cancel', null, null);
+        break;
+      case 'stream-close':
+        timeline.names.forget(header.stream);
+        break;
+      default:
+        break;
+    }
+    yield* timeline.ready();
+  }
+  yield* timeline.rest();
+}
+
+interface Slot {
+  statement: Statement;
+  /** An outcome is still to come. */
+  open: boolean;
+  /** Shown only when it fails. */
+  quiet: boolean;
+}
+
+class Timeline {
+  readonly names = new LiveNames();
+  readonly #session: string;
+  readonly #render: RenderParameter;
+  readonly #waitingMax: number;
+  /** In order of seq: a Map keeps the order of insertion. */
+  readonly #slots = new Map<number, Slot>();
+
+  constructor({ session, renderParameter, waitingMax = 4096 }: TimelineOptions) {
+    this.#session = session;
+    this.#render = renderParameter;
+    this.#waitingMax = waitingMax;
+  }
+
+  statement(header: EntryHeader, event: StatementEvent): void {
+    const meaning = this.names.resolve(header, event);
+    const quiet = !executes(event.verb);
+    if (quiet && !event.expectsOutcome) return;
+    // What is quiet is made into an item only if it fails: remember no more of it than that.
+    const statement = statementItem(this.#session, header, event, meaning, this.#render);
+    this.#slots.set(header.seq, { statement, open: event.expectsOutcome, quiet });
+  }
+
+  data(of: number, bytes: number): void {
+    const slot = this.#slots.get(of);
+    if (slot) slot.statement.dataBytes = (slot.statement.dataBytes ?? 0) + bytes;
+  }
+
+  outcome(event: OutcomeEvent): void {
+    this.names.settle(event.of, event.status);
+    const slot = this.#slots.get(event.of);
+    if (!slot) return;
+    if (slot.quiet && !failed.has(event.status)) {
+      this.#slots.delete(event.of);
+      return;
+    }
+    slot.open = false;
+    slot.statement.outcome = outcomeOf(event);
+  }
+
+  refusal(header: EntryHeader, event: RefusalEvent): void {
+    this.item(header, 'refusal', event.text ?? null, {
+      status: 'refused',
+      errorCode: event.reason,
+      errorMessage: event.message,
+    });
+  }
+
+  item(header: EntryHeader, verb: string, text: Uint8Array | null, outcome: Statement['outcome']): void {
+    const event: StatementEvent = { kind: 'statement', verb, expectsOutcome: false, ...(text && { text }) };
+    const statement = statementItem(
+      this.#session,
+      header,
+      event,
+      { text, parameterTypes: [], parameters: [] },
+      this.#render,
+    );
+    this.#slots.set(header.seq, { statement: { ...statement, outcome }, open: false, quiet: false });
+  }
+
+  /** Items that nothing holds back any more. */
+  *ready(): Generator<Statement> {
+    for (const [seq, slot] of this.#slots) {
+      if (slot.open) break;
+      this.#slots.delete(seq);
+      yield slot.statement;
+    }
+    if (this.#slots.size > this.#waitingMax) yield* this.#past();
+  }
+
+  *#past(): Generator<Statement> {
+    for (const [seq, slot] of this.#slots) {
+      if (slot.open) continue;
+      this.#slots.delete(seq);
+      yield slot.statement;
+    }
+  }
+
+  /** At the end: what is still open has no outcome yet. */
+  *rest(): Generator<Statement> {
+    for (const { statement, quiet, open } of this.#slots.values()) if (!(quiet && open)) yield statement;
+  }
+}
+
+function outcomeOf(event: OutcomeEvent): NonNullable<Statement['outcome']> {
+  const { status, tag, rows, errorCode, errorMessage, durationMicros, resultDigest, resultBytes } = event;
+  return {
+    status,
+    ...(tag !== undefined && { tag }),
+    ...(rows !== undefined && { rows }),
+    ...(errorCode !== undefined && { errorCode }),
+    ...(errorMessage !== undefined && { errorMessage }),
+    ...(durationMicros !== undefined && { durationMicros }),
+    ...(resultDigest && { resultSha256: Buffer.from(resultDigest).toString('hex') }),
+    ...(resultBytes !== undefined && { resultBytes }),
+  };
+}

@@ -1,0 +1,102 @@
+import { chmodSync, closeSync, openSync, rmSync } from 'node:fs';
+import Database from 'libsql';
+
+type Value = string | number | null;
+
+export interface CatalogDatabase {
+  all(text: string, ...values: Value[]): Record<string, unknown>[];
+  run(text: string, ...values: Value[]): void;
+  transaction(act: () => void): void;
+  close(): void;
+}
+
+/** Of a statement's text, for search. */
+export const textBytesMax = 16 * 1024;
+
+/** Raised whenever the tables change: another number is thrown away and made anew. */
+const schemaVersion = 1;
+const schema = `
+  create table sessions (
+    id text primary key,
+    user text not null,
+    actor text,
+    actorInstance text not null,
+    resource text not null,
+    protocol text not null,
+    agent text not null,
+    startedAt text not null,
+    endedAt text,
+    state text not null,
+    reason text,
+    statements integer not null,
+    errors integer not null,
+    streams integer not null,
+    continues text,
+    ordinal integer not null,
+    agentOrdinal integer not null,
+    startedMicros integer not null
+  ) strict;
+  create index sessions_by_ordinal on sessions (ordinal);
+  create index sessions_by_user on sessions (user, ordinal);
+  create index sessions_by_agent on sessions (agent, agentOrdinal);
+  create table statements (
+    session text not null,
+    seq integer not null,
+    stream integer not null,
+    at text not null,
+    verb text not null,
+    text text,
+    status text,
+    errorCode text,
+    durationMicros integer,
+    primary key (session, seq)
+  ) strict, without rowid;
+`;
+
+/** Opens the catalog; one that cannot be read, or is of another version, is thrown away: it is derived. */
+export function openCatalogDatabase(path: string): CatalogDatabase {
+  try {
+    return prepared(path);
+  } catch (error) {
+    if (!/SQLITE_(CORRUPT|NOTADB)|malformed|not a database|another version/i.test(describe(error))) throw error;
+    for (const ending of ['', '-wal', '-shm']) rmSync(`${path}${ending}`, { force: true });
+    return prepared(path);
+  }
+}
+
+const describe = (error: unknown): string => `${(error as { code?: string }).code} ${(error as Error).message}`;
+
+function prepared(path: string): CatalogDatabase {
+  closeSync(openSync(path, 'a', 0o600));
+  chmodSync(path, 0o600);
+  const database = new Database(path);
+  try {
+    // Losing the last commits in a power cut loses nothing: what is missing is found and indexed again at the next start.
+    for (const pragma of ['journal_mode = WAL', 'synchronous = NORMAL', 'busy_timeout = 5000']) database.pragma(pragma);
+    const [row] = database.pragma('user_version') as { user_version: number }[];
+    if (row?.user_version === 0) {
+      database.exec(schema);
+      database.pragma(`user_version = ${schemaVersion}`);
+    } else if (row?.user_version !== schemaVersion) throw new Error('the catalog is of another version');
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  return speaking(database);
+}
+
+function speaking(database: InstanceType<typeof Database>): CatalogDatabase {
+  const prepare = (text: string) => database.prepare<unknown[]>(text);
+  const known = new Map<string, ReturnType<typeof prepare>>();
+  const statement = (text: string) => {
+    const found = known.get(text) ?? prepare(text);
+    known.set(text, found);
+    return found;
+  };
+  return {
+    all: (text, ...values) => statement(text).all(...values) as Record<string, unknown>[],
+    run: (text, ...values) => void statement(text).run(...values),
+    transaction: (act) => database.transaction(act)(),
+    close: () => database.close(),
+  };
+}

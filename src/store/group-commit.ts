@@ -1,0 +1,196 @@
+import { UserError } from '../shared/errors.ts';
+
+/** Bytes that go to one segment in one write and one fdatasync. */
+export class Batch {
+  readonly segment: number;
+  /** Where in the segment the first byte goes. */
+  readonly offset: number;
+  readonly buffers: Buffer[] = [];
+  bytes = 0;
+  #chunk: Buffer | undefined;
+  #used = 0;
+
+  constructor(segment: number, offset: number) {
+    this.segment = segment;
+    this.offset = offset;
+  }
+
+  /** Copies what is small, so that a batch is few buffers; keeps what is large, which the caller gives away. */
+  add(bytes: Buffer): void {
+    this.bytes += bytes.length;
+    if (bytes.length > chunkBytes / 4) {
+      this.#endChunk();
+      this.buffers.push(bytes);
+      return;
+    }
+    if (!this.#chunk || this.#used + bytes.length > this.#chunk.length) {
+      this.#endChunk();
+      this.#chunk = Buffer.allocUnsafeSlow(this.bytes > chunkBytes / 4 ? chunkBytes : chunkBytes / 16);
+    }
+    this.#chunk.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+
+  /** Nothing is added after this. */
+  finish(): Buffer[] {
+    this.#endChunk();
+    return this.buffers;
+  }
+
+  #endChunk(): void {
+    if (this.#chunk && this.#used > 0) this.buffers.push(this.#chunk.subarray(0, this.#used));
+    this.#chunk = undefined;
+    this.#used = 0;
+  }
+}
+
+const chunkBytes = 256 * 1024;
+
+export interface GroupCommitParts {
+  /** Durable when it resolves. Never called twice at a time. */
+  write: (batch: Batch) => Promise<void>;
+  pendingBytesMax: number;
+  durableMillisMax: number;
+  /** Entries that nobody waits for become durable with the next flush, at the latest after this. */
+  lazyMillis: number;
+  /** Called once, when nothing more can be made durable. */
+  onFence: (error: UserError) => void;
+}
+
+interface Waiting {
+  promise: Promise<void>;
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
+/**
+ * Group commit: whatever was appended in one turn of the event loop, or while a flush is under way, is written and fsynced
+ * together, and all who wait for it resume together, in the order in which they asked. After one failure, nothing goes on.
+ */
+export class GroupCommit {
+  readonly #parts: GroupCommitParts;
+  #queue: Batch[] = [];
+  #pendingBytes = 0;
+  #next: Waiting | undefined;
+  #current: Promise<void> | undefined;
+  #flushing = false;
+  #scheduled = false;
+  #lazy: NodeJS.Timeout | undefined;
+  #fenced: UserError | undefined;
+
+  constructor(parts: GroupCommitParts) {
+    this.#parts = parts;
+  }
+
+  get fenced(): UserError | undefined {
+    return this.#fenced;
+  }
+
+  /** The batch that takes appends now, if one was begun and is not being written yet. */
+  get openBatch(): Batch | undefined {
+    return this.#queue.at(-1);
+  }
+
+  /** Begins a batch; the one before it takes no more. */
+  begin(segment: number, offset: number): Batch {
+    const batch = new Batch(segment, offset);
+    this.#queue.push(batch);
+    return batch;
+  }
+
+  /** Throws when so many bytes may not be appended; before anything is changed. */
+  admit(bytes: number): void {
+    if (this.#fenced) throw this.#fenced;
+    if (this.#pendingBytes + bytes <= this.#parts.pendingBytesMax) return;
+    throw new UserError('HOOP_RECORDER', `the record lags: ${this.#pendingBytes} bytes are not on disk yet`, {
+      next: 'the disk of the data directory is too slow for this load',
+    });
+  }
+
+  /** Says that bytes were added to the open batch. */
+  added(bytes: number): void {
+    this.#pendingBytes += bytes;
+    if (!this.#flushing && !this.#scheduled) {
+      this.#lazy ??= setTimeout(() => void this.durable().catch(() => undefined), this.#parts.lazyMillis);
+    }
+  }
+
+  /** Resolves when everything added so far is durable; rejects when that can no longer be. */
+  durable(): Promise<void> {
+    if (this.#fenced) return Promise.reject(this.#fenced);
+    if (this.#queue.length === 0) return this.#current ?? resolved;
+    this.#next ??= waiting();
+    if (!this.#flushing && !this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(() => void this.#flush());
+    }
+    return this.#next.promise;
+  }
+
+  fence(cause: unknown, message: string): void {
+    if (this.#fenced) return;
+    this.#fenced = new UserError('HOOP_RECORDER', message, {
+      next: 'look at the disk of the data directory, then restart the gateway; what was durable is recovered',
+      cause,
+    });
+    this.#next?.reject(this.#fenced);
+    this.#stopLazy();
+    this.#queue = [];
+    this.#parts.onFence(this.#fenced);
+  }
+
+  async #flush(): Promise<void> {
+    this.#scheduled = false;
+    this.#flushing = true;
+    this.#stopLazy();
+    while (this.#next && !this.#fenced) {
+      const batches = this.#queue;
+      const done = this.#next;
+      this.#queue = [];
+      this.#next = undefined;
+      this.#current = done.promise;
+      await this.#writeAll(batches, done);
+    }
+    this.#current = undefined;
+    this.#flushing = false;
+    if (this.#queue.length > 0) this.added(0); // appended meanwhile, and nobody waits
+  }
+
+  async #writeAll(batches: Batch[], done: Waiting): Promise<void> {
+    const stall = setTimeout(() => {
+      const error = new Error(`no answer from the disk in ${this.#parts.durableMillisMax} ms`);
+      this.fence(error, `the record cannot be written: ${error.message}`);
+      if (this.#fenced) done.reject(this.#fenced);
+    }, this.#parts.durableMillisMax);
+    try {
+      for (const batch of batches) {
+        await this.#parts.write(batch);
+        this.#pendingBytes -= batch.bytes;
+      }
+    } catch (error) {
+      this.fence(error, `the record cannot be written: ${(error as Error).message}`);
+    } finally {
+      clearTimeout(stall);
+    }
+    if (this.#fenced) done.reject(this.#fenced);
+    else done.resolve();
+  }
+
+  #stopLazy(): void {
+    clearTimeout(this.#lazy);
+    this.#lazy = undefined;
+  }
+}
+
+const resolved = Promise.resolve();
+
+function waiting(): Waiting {
+  let resolve!: () => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  promise.catch(() => undefined); // those who wait hear of it; with nobody waiting it is no unhandled rejection
+  return { promise, resolve, reject };
+}

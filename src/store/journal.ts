@@ -1,0 +1,332 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatSessionId } from '../recording/session-id.ts';
+import type { Clock } from '../shared/clock.ts';
+import { UserError } from '../shared/errors.ts';
+import { limits } from '../shared/limits.ts';
+import { makeDirectory, removeFile, SegmentFile } from './durable.ts';
+import { GroupCommit, type Batch } from './group-commit.ts';
+import { readExtents, type Extent } from './journal-extents.ts';
+import {
+  encodeMark,
+  encodeRecordHead,
+  encodeSegmentHeader,
+  recordHeadBytes,
+  segmentHeaderBytes,
+} from './journal-format.ts';
+import { readHeader, scanSegment, type JournalFault } from './journal-scan.ts';
+
+export interface JournalOptions {
+  dataDir: string;
+  clock: Clock;
+  /** Called once, when nothing can be recorded any more. */
+  onFailure: (error: UserError) => void;
+  segmentBytes?: number;
+  pendingBytesMax?: number;
+  durableMillisMax?: number;
+}
+
+/** One session's part of the journal. */
+export interface JournalSession {
+  readonly id: string;
+  readonly idBytes: Uint8Array;
+  /** An unreadable place lies between its records. */
+  damaged: boolean;
+  readonly extents: Extent[];
+}
+
+/** An attacker who can write the journal's folder can forge what is not sealed yet; one who can read it reads statements. */
+export class Journal {
+  readonly #directory: string;
+  readonly #options: Required<JournalOptions>;
+  readonly #commit: GroupCommit;
+  readonly #sessions = new Map<string, JournalSession>();
+  /** Sessions and readers that need a segment. */
+  readonly #uses = new Map<number, Set<object>>();
+  readonly #files = new Map<number, Promise<SegmentFile>>();
+  readonly faults: JournalFault[] = [];
+  /** Where the next record goes. */
+  #at = { segment: 0, offset: 0, bytes: 0 };
+  #durableAt = { segment: 0, offset: 0 };
+  #writtenSegment = 0;
+  #closed = false;
+
+  private constructor(options: Required<JournalOptions>) {
+    this.#options = options;
+    this.#directory = join(options.dataDir, 'journal');
+    this.#commit = new GroupCommit({
+      write: (batch) => this.#write(batch),
+      pendingBytesMax: options.pendingBytesMax,
+      durableMillisMax: options.durableMillisMax,
+      lazyMillis: 20,
+      onFence: (error) => this.#fenced(error),
+    });
+  }
+
+  /** Reads what is there, then begins a new segment. `faults` names what cannot be read. */
+  static async open(options: JournalOptions): Promise<Journal> {
+    const { segmentBytes, pendingBytesMax, durableMillisMax } = limits;
+    const journal = new Journal({ segmentBytes, pendingBytesMax, durableMillisMax, ...options });
+    await makeDirectory(journal.#directory);
+    await journal.#readSegments();
+    await journal.#startSegment();
+    return journal;
+  }
+
+  /** All sessions that have records here: after `open`, those that recovery has to end. */
+  sessions(): JournalSession[] {
+    return [...this.#sessions.values()];
+  }
+
+  session(id: string): JournalSession | undefined {
+    return this.#sessions.get(id);
+  }
+
+  /** A session's place; made on first use. */
+  begin(idBytes: Uint8Array): JournalSession {
+    const id = formatSessionId(idBytes);
+    const known = this.#sessions.get(id);
+    if (known) return known;
+    const session: JournalSession = { id, idBytes, damaged: false, extents: [] };
+    this.#sessions.set(id, session);
+    return session;
+  }
+
+  /** Takes an entry (and owns its buffer from now on). Not durable yet. Throws HOOP_RECORDER, and has then changed nothing. */
+  append(session: JournalSession, entry: Buffer): void {
+    const bytes = recordHeadBytes + entry.length;
+    this.#commit.admit(bytes);
+    const batch = this.#roomFor(bytes);
+    const { segment, offset } = this.#at;
+    batch.add(encodeRecordHead(session.idBytes, entry));
+    batch.add(entry);
+    this.#at.offset += bytes;
+    this.#remember(session, segment, offset, bytes, false);
+    this.#commit.added(bytes);
+  }
+
+  /** Resolves when all that was appended so far is durable; rejects with HOOP_RECORDER when that can no longer be. */
+  durable(): Promise<void> {
+    return this.#commit.durable();
+  }
+
+  /** The session's durable entries, in order. Holds about a MiB, or one entry. */
+  async *read(session: JournalSession): AsyncGenerator<Buffer> {
+    const extents = this.#durableExtents(session);
+    const reader = {};
+    for (const { segment } of extents) this.#use(segment, reader);
+    try {
+      yield* readExtents(extents, session, (segment) => this.#path(segment));
+    } finally {
+      await this.#release(reader);
+    }
+  }
+
+  /** The session is in the archive: its records are needed no more. Segments that nobody needs are deleted. */
+  async forget(session: JournalSession): Promise<void> {
+    this.#sessions.delete(session.id);
+    await this.#release(session);
+  }
+
+  /** Makes durable what was appended and closes the files. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (!this.#commit.fenced) await this.durable().catch(() => undefined);
+    for (const file of this.#files.values()) await file.then((open) => open.close()).catch(() => undefined);
+    this.#files.clear();
+    const unused = [...this.#uses.keys()].length === 0 && !this.#commit.fenced;
+    if (unused && this.faults.length === 0) await this.#removeSegments(() => true);
+    else await this.#removeSegments((segment) => segment > this.#writtenSegment);
+  }
+
+  // ── appending ─────────────────────────────────────────────────────────────
+
+  /** The open batch, with room for so many bytes in its segment; every batch begins with a mark, every segment with a header. */
+  #roomFor(bytes: number): Batch {
+    const open = this.#commit.openBatch;
+    const needed = open ? bytes : bytes + encodeMark(0).length;
+    if (this.#at.offset + needed > this.#at.bytes) return this.#roll(needed);
+    return open ?? this.#beginBatch();
+  }
+
+  #beginBatch(): Batch {
+    const batch = this.#commit.begin(this.#at.segment, this.#at.offset);
+    this.#addFraming(batch, encodeMark(this.#at.offset));
+    return batch;
+  }
+
+  /** Goes on in the next segment; a record that is larger than a segment gets one of its own size. */
+  #roll(bytes: number): Batch {
+    const previous = this.#at;
+    const segment = previous.segment + 1;
+    const needed = segmentHeaderBytes + encodeMark(0).length + bytes;
+    const size = Math.max(this.#options.segmentBytes, needed);
+    if (size > this.#options.segmentBytes) this.#replaceSpare(segment, size);
+    this.#at = { segment, offset: 0, bytes: size };
+    const batch = this.#commit.begin(segment, 0);
+    this.#addFraming(batch, this.#headerAfter(segment, previous));
+    this.#addFraming(batch, encodeMark(this.#at.offset));
+    return batch;
+  }
+
+  #headerAfter(segment: number, previous: { segment: number; offset: number }): Buffer {
+    return encodeSegmentHeader({
+      segment,
+      previousSegment: previous.segment,
+      previousDurable: previous.offset,
+      timeMicros: this.#options.clock.nowMicros(),
+    });
+  }
+
+  #addFraming(batch: Batch, bytes: Buffer): void {
+    batch.add(bytes);
+    this.#at.offset += bytes.length;
+    this.#commit.added(bytes.length);
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    const file = await this.#file(batch.segment);
+    if (this.#commit.fenced) throw this.#commit.fenced;
+    await file.write(batch.finish(), batch.offset);
+    if (batch.segment !== this.#durableAt.segment) void this.#leaveSegment(this.#durableAt.segment);
+    this.#durableAt = { segment: batch.segment, offset: batch.offset + batch.bytes };
+    this.#writtenSegment = batch.segment;
+    const half = this.#durableAt.offset > file.bytes / 2;
+    if (half && !this.#files.has(batch.segment + 1) && !this.#closed) this.#prepare(batch.segment + 1);
+  }
+
+  /** The segment's file; a spare that could not be made ahead of time is tried once more, as a new file. */
+  async #file(segment: number): Promise<SegmentFile> {
+    try {
+      return await (this.#files.get(segment) ?? this.#prepare(segment));
+    } catch {
+      return this.#prepare(segment);
+    }
+  }
+
+  #prepare(segment: number, bytes = this.#options.segmentBytes): Promise<SegmentFile> {
+    const file = SegmentFile.create(this.#path(segment), bytes);
+    file.catch(() => undefined); // met when the segment is needed
+    this.#files.set(segment, file);
+    return file;
+  }
+
+  /** A larger file in the place of the spare, under the same name. */
+  #replaceSpare(segment: number, bytes: number): void {
+    const spare = this.#files.get(segment);
+    const file = (async () => {
+      await spare?.then((open) => open.close()).catch(() => undefined);
+      await removeFile(this.#path(segment));
+      return SegmentFile.create(this.#path(segment), bytes);
+    })();
+    file.catch(() => undefined);
+    this.#files.set(segment, file);
+  }
+
+  async #leaveSegment(segment: number): Promise<void> {
+    const file = this.#files.get(segment);
+    this.#files.delete(segment);
+    await file?.then((open) => open.close()).catch(() => undefined);
+    if (!this.#uses.has(segment) && segment > 0) await this.#remove(segment).catch(() => undefined);
+  }
+
+  #fenced(error: UserError): void {
+    for (const file of this.#files.values()) void file.then((open) => open.fence(error)).catch(() => undefined);
+    this.#options.onFailure(error);
+  }
+
+  // ── which segments are needed ─────────────────────────────────────────────
+
+  #remember(session: JournalSession, segment: number, offset: number, bytes: number, broken: boolean): void {
+    const last = session.extents.at(-1);
+    const near = last && last.segment === segment && offset - last.end < extentGapBytes && !broken;
+    if (near) last.end = offset + bytes;
+    else session.extents.push({ segment, start: offset, end: offset + bytes });
+    if (last?.segment !== segment) this.#use(segment, session);
+    if (broken) session.damaged = true;
+  }
+
+  #use(segment: number, user: object): void {
+    const users = this.#uses.get(segment) ?? new Set();
+    users.add(user);
+    this.#uses.set(segment, users);
+  }
+
+  async #release(user: object): Promise<void> {
+    for (const [segment, users] of this.#uses) {
+      if (!users.delete(user) || users.size > 0) continue;
+      this.#uses.delete(segment);
+      if (segment < this.#durableAt.segment) await this.#remove(segment);
+    }
+  }
+
+  async #remove(segment: number): Promise<void> {
+    if (this.faults.some((fault) => fault.segment === segment)) return; // evidence
+    if (segment < this.#at.segment) await removeFile(this.#path(segment));
+  }
+
+  #durableExtents({ extents }: JournalSession): Extent[] {
+    const { segment, offset } = this.#durableAt;
+    return extents
+      .filter((extent) => extent.segment < segment || (extent.segment === segment && extent.start < offset))
+      .map((extent) => (extent.segment === segment ? { ...extent, end: Math.min(extent.end, offset) } : { ...extent }));
+  }
+
+  // ── opening ───────────────────────────────────────────────────────────────
+
+  #path(segment: number): string {
+    return join(this.#directory, `${String(segment).padStart(10, '0')}.journal`);
+  }
+
+  async #segmentNumbers(): Promise<number[]> {
+    const names = await readdir(this.#directory);
+    return names
+      .filter((name) => /^\d{10}\.journal$/.test(name))
+      .map((name) => Number(name.slice(0, 10)))
+      .toSorted((a, b) => a - b);
+  }
+
+  async #removeSegments(which: (segment: number) => boolean): Promise<void> {
+    for (const segment of (await this.#segmentNumbers()).filter(which)) await removeFile(this.#path(segment));
+  }
+
+  async #readSegments(): Promise<void> {
+    const numbers = await this.#segmentNumbers();
+    const ends = await this.#durableEnds(numbers);
+    for (const segment of numbers) {
+      const bytes = await readFile(this.#path(segment));
+      const scan = scanSegment(bytes, { segment, durableEnd: ends.get(segment) }, (entry) => {
+        const session = this.begin(Buffer.from(entry.sessionHex, 'hex'));
+        this.#remember(session, segment, entry.offset, entry.bytes, entry.broken);
+      });
+      this.faults.push(...scan.faults);
+      if (scan.header) this.#durableAt = { segment, offset: scan.end };
+      else await removeFile(this.#path(segment));
+      this.#at = { segment, offset: scan.end, bytes: bytes.length };
+      if (scan.header && !this.#uses.has(segment) && scan.faults.length === 0) await removeFile(this.#path(segment));
+    }
+  }
+
+  /** What each segment's successor says of it. */
+  async #durableEnds(numbers: number[]): Promise<Map<number, number>> {
+    const ends = new Map<number, number>();
+    for (const segment of numbers) {
+      const header = await readHeader(this.#path(segment));
+      if (header && header.previousSegment > 0) ends.set(header.previousSegment, header.previousDurable);
+    }
+    return ends;
+  }
+
+  async #startSegment(): Promise<void> {
+    const previous = this.#durableAt;
+    const segment = this.#at.segment + 1;
+    this.#at = { segment, offset: 0, bytes: this.#options.segmentBytes };
+    const batch = this.#commit.begin(segment, 0);
+    this.#addFraming(batch, this.#headerAfter(segment, previous));
+    this.#addFraming(batch, encodeMark(this.#at.offset));
+    await this.durable();
+  }
+}
+
+/** Records of one session that are nearer than this are read in one piece, with what lies between. */
+const extentGapBytes = 64 * 1024;
