@@ -5,7 +5,9 @@ export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const counts = { passed: 0, failed: errors.length, skipped: 0 };
     for (const module of modules) {
+      // A file that cannot be loaded, a hook that fails: its tests count as skipped, so it counts itself.
       if (module.errors().length > 0) counts.failed++;
+      for (const suite of module.children.allSuites()) if (suite.errors().length > 0) counts.failed++;
       for (const test of module.children.allTests()) {
         const { state } = test.result();
         if (state === 'passed' || state === 'failed' || state === 'skipped') counts[state]++;
