@@ -65,7 +65,9 @@ export class Recorder {
   static async open(options: RecorderOptions): Promise<Recorder> {
     const { dataDir, catalog, clock, onFailure, segmentBytes, pendingBytesMax, durableMillisMax } = options;
     const journal = await Journal.open({
-      ...{ dataDir, clock, onFailure },
+      dataDir,
+      clock,
+      onFailure,
       ...(segmentBytes !== undefined && { segmentBytes }),
       ...(pendingBytesMax !== undefined && { pendingBytesMax }),
       ...(durableMillisMax !== undefined && { durableMillisMax }),

@@ -86,7 +86,7 @@ function prepared(path: string): CatalogDatabase {
 }
 
 function speaking(database: InstanceType<typeof Database>): CatalogDatabase {
-  const prepare = (text: string) => database.prepare<unknown[]>(text);
+  const prepare = (text: string) => database.prepare(text);
   const known = new Map<string, ReturnType<typeof prepare>>();
   const statement = (text: string) => {
     const found = known.get(text) ?? prepare(text);

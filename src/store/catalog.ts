@@ -6,6 +6,9 @@ import type { Genesis } from '../recording/genesis.ts';
 import { formatSessionId, isSessionIdPrefix, normalSessionId } from '../recording/session-id.ts';
 import { openCatalogDatabase, textBytesMax, type CatalogDatabase } from './catalog-database.ts';
 
+/** What the end of a session adds to its row. */
+export type SessionEnding = Pick<Session, 'endedAt' | 'state' | 'reason' | 'statements' | 'errors' | 'streams'>;
+
 /**
  * Search over sessions and statements: `<data-dir>/catalog.db`. Derived from journal and archive, holds nothing else and may be thrown
  * away: whoever writes it can mislead a search, and nothing more.
@@ -25,15 +28,32 @@ export class Catalog {
     this.#database.run(
       `insert or replace into sessions (${columns.join(', ')}, ordinal, agentOrdinal, startedMicros)
        values (?, ?, ?, ?, ?, ?, ?, ?, null, 'live', null, 0, 0, 0, ?, ?, ?, ?)`,
-      ...[formatSessionId(genesis.sessionId), user, actor, actorInstance, resource, protocol, agent],
-      ...[new Date(startedMicros / 1000).toISOString(), continues, ordinal, agentOrdinal, startedMicros],
+      formatSessionId(genesis.sessionId),
+      user,
+      actor,
+      actorInstance,
+      resource,
+      protocol,
+      agent,
+      new Date(startedMicros / 1000).toISOString(),
+      continues,
+      ordinal,
+      agentOrdinal,
+      startedMicros,
     );
   }
 
-  closed(id: string, end: Pick<Session, 'endedAt' | 'state' | 'reason' | 'statements' | 'errors' | 'streams'>): void {
+  closed(id: string, end: SessionEnding): void {
+    const { endedAt, state, reason, statements, errors, streams } = end;
     this.#database.run(
       'update sessions set endedAt = ?, state = ?, reason = ?, statements = ?, errors = ?, streams = ? where id = ?',
-      ...[end.endedAt, end.state, end.reason, end.statements, end.errors, end.streams, id],
+      endedAt,
+      state,
+      reason,
+      statements,
+      errors,
+      streams,
+      id,
     );
   }
 
@@ -55,9 +75,17 @@ export class Catalog {
     this.#database.transaction(() => {
       for (const { session, seq, stream, at, verb, text, outcome } of rows) {
         this.#database.run(
-          'insert into statements (session, seq, stream, at, verb, text, status, errorCode, durationMicros) values (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-          ...[session, seq, stream, at, verb, text && cut(text), outcome?.status ?? null],
-          ...[outcome?.errorCode ?? null, outcome?.durationMicros ?? null],
+          `insert into statements (session, seq, stream, at, verb, text, status, errorCode, durationMicros)
+           values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          session,
+          seq,
+          stream,
+          at,
+          verb,
+          text && cut(text),
+          outcome?.status ?? null,
+          outcome?.errorCode ?? null,
+          outcome?.durationMicros ?? null,
         );
       }
     });

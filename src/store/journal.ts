@@ -192,7 +192,7 @@ export class Journal {
     this.#durableAt = { segment: batch.segment, offset: batch.offset + batch.bytes };
     this.#writtenSegment = batch.segment;
     const half = this.#durableAt.offset > file.bytes / 2;
-    if (half && !this.#files.has(batch.segment + 1) && !this.#closed) this.#prepare(batch.segment + 1);
+    if (half && !this.#files.has(batch.segment + 1) && !this.#closed) void this.#prepare(batch.segment + 1);
   }
 
   /** The segment's file; a spare that could not be made ahead of time is tried once more, as a new file. */

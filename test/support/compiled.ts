@@ -1,0 +1,37 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import ts from 'typescript';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface Compiled {
+  /** As an import specifier: `src/store/journal.ts` → the compiled file's URL. */
+  url(source: string): string;
+  remove(): void;
+}
+
+/** Compiles folders of `src/` for child processes that plain node runs (to be killed, or traced), beside node_modules. */
+export function compile(folders: string[]): Compiled {
+  const out = join(root, '.cache', `compiled-${process.pid}-${Math.random().toString(36).slice(2)}`);
+  for (const folder of folders) {
+    for (const name of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
+      if (!name.endsWith('.ts')) continue;
+      const target = join(out, folder, name.replace(/\.ts$/, '.js'));
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, ts.transpileModule(readFileSync(join(root, folder, name), 'utf8'), { compilerOptions }).outputText);
+    }
+  }
+  writeFileSync(join(out, 'package.json'), '{"type":"module"}');
+  return {
+    url: (source) => pathToFileURL(join(out, source.replace(/\.ts$/, '.js'))).href,
+    remove: () => rmSync(out, { recursive: true, force: true }),
+  };
+}
+
+const compilerOptions: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2023,
+  module: ts.ModuleKind.ESNext,
+  verbatimModuleSyntax: true,
+  rewriteRelativeImportExtensions: true,
+};
