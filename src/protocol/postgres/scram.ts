@@ -29,9 +29,13 @@ export async function makeVerifier(password: string, salt: Uint8Array, iteration
   return { salt, iterations, storedKey: hash(hmac(salted, 'Client Key')), serverKey: hmac(salted, 'Server Key') };
 }
 
-/** SASLprep as far as PostgreSQL's own behaviour goes for what people type: NFKC, non-ASCII spaces to spaces. */
+/** RFC 3454 C.1.2 and B.1: what SASLprep turns into a space, and into nothing. */
+const spaces = /[\u00A0\u1680\u2000-\u200B\u202F\u205F\u3000]/gu;
+const nothing = /\u00AD|\u034F|\u1806|[\u180B-\u180D]|\u200C|\u200D|\u2060|[\uFE00-\uFE0F]|\uFEFF/gu;
+
+/** SASLprep (RFC 4013) without its prohibitions: PostgreSQL takes a password that breaks those as it is. */
 function normalize(password: string): string {
-  return password.replaceAll(/[\u00A0\u1680\u2000-\u200B\u202F\u205F\u3000]/g, ' ').normalize('NFKC');
+  return password.replaceAll(spaces, ' ').replaceAll(nothing, '').normalize('NFKC');
 }
 
 // ── server side ─────────────────────────────────────────────────────────────

@@ -33,17 +33,20 @@ const allowedSettings = new Set([
   'client_encoding',
   'client_min_messages',
   'datestyle',
+  'default_transaction_deferrable',
   'default_transaction_isolation',
   'default_transaction_read_only',
   'extra_float_digits',
   'geqo',
   'idle_in_transaction_session_timeout',
+  'idle_session_timeout',
   'intervalstyle',
   'jit',
   'lock_timeout',
   'search_path',
   'statement_timeout',
   'timezone',
+  'transaction_timeout',
   'work_mem',
 ]);
 
@@ -113,10 +116,11 @@ function checkParameters(given: Map<string, string>): {
   if (replication !== undefined && !['false', 'off', 'no', '0'].includes(replication.toLowerCase())) {
     throw new ProtocolError('replication', 'replication connections are not recorded, so they are refused');
   }
-  const database = given.get('database') ?? user;
+  const database = given.get('database') || user;
   const settings = [...given].filter(([name]) => !['user', 'database', 'replication', 'options'].includes(name));
   const parameters: Record<string, string> = {};
-  for (const [name, value] of [...settings, ...parseOptions(given.get('options') ?? '')]) {
+  // As the server applies them: a setting of its own parameter wins over the same one inside `options`.
+  for (const [name, value] of [...parseOptions(given.get('options') ?? ''), ...settings]) {
     if (!allowedSettings.has(name)) {
       throw new ProtocolError(
         'start-up-parameter',
@@ -169,11 +173,15 @@ function packet(...parts: Uint8Array[]): Uint8Array {
   return Buffer.concat([int32(body.length + 4), body]);
 }
 
-/** Strings cannot end early: a NUL inside would let a value become a parameter (CVE-2021-41395 and its kin). */
+/**
+ * The same list as at the gateway: the agent does not depend on it. Strings cannot end early: a NUL inside would let a value become
+ * a parameter (CVE-2021-41395 and its kin).
+ */
 export function encodeStartup(parameters: Record<string, string>): Uint8Array {
   const pairs = Object.entries(parameters).flatMap(([name, value]) => {
-    if (name.includes('\0') || value.includes('\0'))
-      throw new ProtocolError('bad-startup', 'a NUL in a start-up parameter');
+    const isAllowed = name === 'user' || name === 'database' || allowedSettings.has(name);
+    if (!isAllowed || value.includes('\0'))
+      throw new ProtocolError('start-up-parameter', 'a start-up parameter that may not be sent');
     return [...cstring(bytesOf(name)), ...cstring(bytesOf(value))];
   });
   return packet(int32(protocol30), ...pairs, Uint8Array.of(0));
