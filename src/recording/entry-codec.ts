@@ -97,8 +97,18 @@ export function decodeEntry(bytes: Uint8Array): Entry {
 /** Does the payload match the header's commitment? */
 export function commitmentHolds(bytes: Uint8Array): boolean {
   const from = asBuffer(bytes);
-  const commitment = sha256Of(domains.payload, from.subarray(headerBytes));
+  const committed = from.subarray(headerBytes);
+  const commitment = committed.length <= shortBytes ? sha256OfShort(committed) : sha256Of(domains.payload, committed);
   return commitment.equals(from.subarray(commitmentAt, previousAt));
+}
+
+const shortBytes = 4096;
+const shortInput = Buffer.concat([domains.payload, Buffer.alloc(shortBytes)]);
+
+/** Most payloads are small: copying them behind the domain is cheaper than an incremental hash. */
+function sha256OfShort(committed: Buffer): Buffer {
+  shortInput.set(committed, domains.payload.length);
+  return sha256(shortInput.subarray(0, domains.payload.length + committed.length));
 }
 
 export const asBuffer = (bytes: Uint8Array): Buffer =>

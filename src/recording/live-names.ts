@@ -12,8 +12,9 @@ const nothing: Meaning = { text: null, parameterTypes: [], parameters: [] };
 
 interface Definition {
   meaning: Meaning;
-  /** `<stream>/s/<name>` or `<stream>/p/<name>`; absent for a text that may make names by itself. */
-  key?: string;
+  stream: number;
+  /** Absent for a text that may make names by itself: it lives as long as its stream. */
+  name?: string;
 }
 
 /**
@@ -35,11 +36,11 @@ export class LiveNames {
       parameterTypes: event.parameterTypes ?? base.parameterTypes,
       parameters: event.parameters ?? base.parameters,
     };
-    if (event.verb === 'close') this.#closing.set(seq, keyOf(stream, event));
+    const name = nameOf(stream, event);
+    if (event.verb === 'close') this.#closing.set(seq, name);
     else if (event.verb === 'parse' || event.verb === 'bind')
-      this.#definitions.set(seq, { meaning: ownCopy(meaning), key: keyOf(stream, event) });
-    else if (event.text && mayMakeNames(event.text))
-      this.#definitions.set(seq, { meaning: ownCopy(meaning), key: `${stream}/` });
+      this.#definitions.set(seq, { meaning: ownCopy(meaning), stream, name });
+    else if (event.text && mayMakeNames(event.text)) this.#definitions.set(seq, { meaning: ownCopy(meaning), stream });
     if (!event.expectsOutcome) this.settle(seq, 'ok');
     return meaning;
   }
@@ -52,30 +53,34 @@ export class LiveNames {
       if (status === 'ok') this.#drop(closed);
       return;
     }
-    const key = this.#definitions.get(seq)?.key;
-    if (key === undefined || (key.endsWith('/') && !/\/[sp]\/$/.test(key))) return;
+    const name = this.#definitions.get(seq)?.name;
+    if (name === undefined) return;
     if (status !== 'ok') {
       this.#definitions.delete(seq);
       return;
     }
-    this.#drop(key);
-    this.#holders.set(key, seq);
+    this.#drop(name);
+    this.#holders.set(name, seq);
   }
 
   forget(stream: number): void {
-    for (const [seq, { key }] of this.#definitions) if (key?.startsWith(`${stream}/`)) this.#definitions.delete(seq);
-    for (const key of this.#holders.keys()) if (key.startsWith(`${stream}/`)) this.#holders.delete(key);
+    for (const [seq, definition] of this.#definitions) {
+      if (definition.stream !== stream) continue;
+      this.#definitions.delete(seq);
+      if (definition.name !== undefined) this.#holders.delete(definition.name);
+    }
   }
 
-  #drop(key: string): void {
-    const holder = this.#holders.get(key);
+  #drop(name: string): void {
+    const holder = this.#holders.get(name);
     if (holder === undefined) return;
     this.#definitions.delete(holder);
-    this.#holders.delete(key);
+    this.#holders.delete(name);
   }
 }
 
-function keyOf(stream: number, { verb, statementName, portalName }: StatementEvent): string {
+/** `<stream>/s/<statement>` or `<stream>/p/<portal>`. */
+function nameOf(stream: number, { verb, statementName, portalName }: StatementEvent): string {
   const portal = verb === 'bind' || (verb === 'close' && portalName !== undefined);
   const name = (portal ? portalName : statementName) ?? new Uint8Array();
   return `${stream}/${portal ? 'p' : 's'}/${Buffer.from(name).toString('latin1')}`;
