@@ -1,4 +1,5 @@
 import { ProtocolError } from '../../shared/errors.ts';
+import { ByteQueue } from '../byte-queue.ts';
 import { headerBytes } from './messages.ts';
 
 /** What a splitter finds. Slices are of the chunk wherever a message lies whole in one. */
@@ -21,8 +22,7 @@ export interface SplitterTarget {
 export class Splitter {
   readonly #target: SplitterTarget;
   readonly #messageBytesMax: number;
-  #held: Uint8Array[] = [];
-  #heldBytes = 0;
+  readonly #held = new ByteQueue();
   /** Of the message whose header is known: its whole length; 0 before. */
   #needed = 0;
   /** Of a streaming message: bytes still to come, and its type. */
@@ -35,12 +35,12 @@ export class Splitter {
   }
 
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#held.length;
   }
 
   /** True between messages: nothing incomplete is held or on its way. */
   get isBetween(): boolean {
-    return this.#heldBytes === 0 && this.#streaming === 0;
+    return this.#held.length === 0 && this.#streaming === 0;
   }
 
   /** Throws ProtocolError. What was found before the fault has been handed over already. */
@@ -48,7 +48,7 @@ export class Splitter {
     let at = 0;
     while (at < chunk.length) {
       if (this.#streaming > 0) at = this.#passPiece(chunk, at);
-      else if (this.#heldBytes > 0) at = this.#fill(chunk, at);
+      else if (this.#held.length > 0) at = this.#fill(chunk, at);
       else at = this.#take(chunk, at);
     }
   }
@@ -74,13 +74,11 @@ export class Splitter {
 
   /** Completes a held header first, then a held message. */
   #fill(chunk: Uint8Array, at: number): number {
-    const wanted = (this.#needed || headerBytes) - this.#heldBytes;
+    const wanted = (this.#needed || headerBytes) - this.#held.length;
     const end = Math.min(at + wanted, chunk.length);
     this.#hold(chunk, at, end);
     if (end - at < wanted) return end;
-    const whole = Buffer.concat(this.#held, this.#heldBytes);
-    this.#held = [];
-    this.#heldBytes = 0;
+    const whole = this.#held.take();
     const knewLength = this.#needed > 0;
     this.#needed = 0;
     if (knewLength) this.#target.message(whole[0]!, whole);
@@ -110,10 +108,9 @@ export class Splitter {
     return end;
   }
 
+  /** A copy: the chunk may be a slice of a large buffer that would be kept alive by a few bytes. */
   #hold(chunk: Uint8Array, at: number, end: number): number {
-    // A copy: the chunk may be a slice of a large buffer that would be kept alive by a few bytes.
-    this.#held.push(Uint8Array.prototype.slice.call(chunk, at, end));
-    this.#heldBytes += end - at;
+    this.#held.push(chunk.subarray(at, end));
     return end;
   }
 
