@@ -34,7 +34,7 @@ export class Answers {
     if (!streamed.has(type)) return false;
     const { head } = this.#talk;
     if (!head || uncounted.has(head.kind) || head.kind === 'describe') throw desync('a row');
-    if (type === backendType.dataRow) this.#talk.result(head).rows++;
+    if (type === backendType.dataRow) this.#talk.result(head).rowsSeen++;
     return true;
   }
 
@@ -146,9 +146,9 @@ export class Answers {
     this.#talk.copyIn = undefined;
     const result = this.#talk.result(item);
     result.tags.push(tag);
-    // The tag's count is the server's own; rows seen are the fallback (a cursor's FETCH has both).
-    const counted = / (\d+)$/.exec(tag)?.[1];
-    if (counted !== undefined && !tag.startsWith('SELECT') && !tag.startsWith('FETCH')) result.rows += Number(counted);
+    // The tag's count is the server's own; rows seen are the fallback (a suspended portal has no tag).
+    result.rows += Number(/ (\d+)$/.exec(tag)?.[1] ?? result.rowsSeen);
+    result.rowsSeen = 0;
     if (item.kind === 'execute') this.#end(item, 'ok');
   }
 
@@ -220,7 +220,7 @@ export class Answers {
 
   #digest(item: Awaited, bytes: Uint8Array): void {
     const result = this.#talk.result(item);
-    result.digest.update(bytes);
+    result.digesting.add(bytes);
     result.bytes += bytes.length;
   }
 }

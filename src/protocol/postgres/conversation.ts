@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Clock } from '../../shared/clock.ts';
+import { ByteRuns } from '../byte-runs.ts';
 import type { EventSink, OutcomeEvent, Sequence } from '../event.ts';
 import {
   backendType,
@@ -35,8 +36,13 @@ export interface Awaited {
 /** What a running statement gave so far. */
 export interface Result {
   digest: Hash;
+  /** Result bytes on their way into the digest: small rows of one chunk are one step. */
+  digesting: ByteRuns;
   bytes: number;
+  /** Rows that the server counted in its tags. */
   rows: number;
+  /** Rows seen since the last tag. */
+  rowsSeen: number;
   tags: string[];
   error?: { code: string; message: string };
 }
@@ -88,21 +94,17 @@ export class Conversation {
   }
 
   result(item: Awaited): Result {
-    item.result ??= { digest: createHash('sha256'), bytes: 0, rows: 0, tags: [] };
+    item.result ??= emptyResult();
     return item.result;
   }
 
   outcome(item: Awaited, status: OutcomeEvent['status']): void {
-    const { result } = item;
     this.sink.append({
       kind: 'outcome',
       of: item.entry,
       status,
       durationMicros: this.clock.monotonicMicros() - item.sentMicros,
-      ...(result && result.tags.length > 0 ? { tag: result.tags.join('; ') } : {}),
-      ...(result && result.tags.length > 0 ? { rows: result.rows } : {}),
-      ...(result?.error ? { errorCode: result.error.code, errorMessage: result.error.message } : {}),
-      ...(result && result.bytes > 0 ? { resultDigest: result.digest.digest(), resultBytes: result.bytes } : {}),
+      ...(item.result ? shown(item.result) : {}),
     });
   }
 
@@ -120,4 +122,20 @@ export class Conversation {
       if (portal !== except) portal.isCertain = false;
     }
   }
+}
+
+function emptyResult(): Result {
+  const digest = createHash('sha256');
+  const digesting = new ByteRuns((bytes) => digest.update(bytes));
+  return { digest, digesting, bytes: 0, rows: 0, rowsSeen: 0, tags: [] };
+}
+
+function shown({ digest, digesting, bytes, rows, rowsSeen, tags, error }: Result): Partial<OutcomeEvent> {
+  digesting.flush();
+  return {
+    ...(tags.length > 0 ? { tag: tags.join('; ') } : {}),
+    ...(tags.length > 0 || rowsSeen > 0 ? { rows: rows + rowsSeen } : {}),
+    ...(error ? { errorCode: error.code, errorMessage: error.message } : {}),
+    ...(bytes > 0 ? { resultDigest: digest.digest(), resultBytes: bytes } : {}),
+  };
 }

@@ -1,4 +1,5 @@
 import { ProtocolError } from '../../shared/errors.ts';
+import { ByteRuns } from '../byte-runs.ts';
 import type { Decoder, DecoderOptions, Step, StreamEnd } from '../protocol.ts';
 import { Answers } from './answers.ts';
 import { Conversation } from './conversation.ts';
@@ -33,13 +34,15 @@ class PostgresDecoder implements Decoder {
   readonly #fromClient: Splitter;
   readonly #fromResource: Splitter;
   #step: Step = emptyStep();
+  readonly #toResource = new ByteRuns((bytes) => this.#step.toResource.push(bytes));
+  readonly #toClient = new ByteRuns((bytes) => this.#step.toClient.push(bytes));
   #isClientGone = false;
   #isOver = false;
 
   constructor({ sink, clock, messageBytesMax, greeting }: DecoderOptions) {
     this.#talk = new Conversation(sink, clock);
-    this.#questions = new Questions(this.#talk, (bytes) => this.#step.toResource.push(bytes), messageBytesMax);
-    const answers = new Answers(this.#talk, (bytes) => this.#step.toClient.push(bytes));
+    this.#questions = new Questions(this.#talk, (bytes) => this.#toResource.add(bytes), messageBytesMax);
+    const answers = new Answers(this.#talk, (bytes) => this.#toClient.add(bytes));
     this.#fromClient = new Splitter(
       {
         streams: (type) => this.#checkType(type),
@@ -73,6 +76,7 @@ class PostgresDecoder implements Decoder {
   resource(chunk: Uint8Array): Step {
     return this.#run(() => {
       this.#fromResource.push(chunk);
+      this.#talk.head?.result?.digesting.flush(); // before the chunk passes on to others
       this.#questions.resume();
     });
   }
@@ -95,7 +99,9 @@ class PostgresDecoder implements Decoder {
   abort(code: string, message: string): Step {
     return this.#run(() => {
       this.#talk.loseAll();
-      this.#step.toClient.push(encodeErrorResponse({ severity: 'FATAL', code: sqlStateOf(code), message }));
+      // Whoever said goodbye gets no error after it.
+      const isListening = !this.#isClientGone && !this.#questions.isTerminated;
+      if (isListening) this.#toClient.add(encodeErrorResponse({ severity: 'FATAL', code: sqlStateOf(code), message }));
       this.#end({ by: 'refused', reason: code });
     });
   }
@@ -117,13 +123,15 @@ class PostgresDecoder implements Decoder {
       if (!(error instanceof ProtocolError)) throw error;
       this.#refuse(error);
     }
+    this.#toResource.flush();
+    this.#toClient.flush();
     return this.#step;
   }
 
   #refuse({ reason, message }: ProtocolError): void {
     this.#talk.sink.append({ kind: 'refusal', reason, message });
     this.#talk.loseAll();
-    this.#step.toClient.push(
+    this.#toClient.add(
       encodeErrorResponse({
         severity: 'FATAL',
         code: '08P01',

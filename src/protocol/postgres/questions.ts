@@ -1,4 +1,5 @@
 import { ProtocolError } from '../../shared/errors.ts';
+import { ByteRuns } from '../byte-runs.ts';
 import type { Parameter, Sequence, StatementEvent } from '../event.ts';
 import type { Awaited, Conversation } from './conversation.ts';
 import {
@@ -45,7 +46,7 @@ export class Questions {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   /** A run of CopyData messages that lie one behind the other in a chunk. */
-  #run: { buffer: ArrayBufferLike; start: number; end: number } | undefined;
+  readonly #copyData = new ByteRuns((bytes) => this.#record(bytes));
   isTerminated = false;
 
   constructor(talk: Conversation, forward: (bytes: Uint8Array) => void, messageBytesMax: number) {
@@ -66,7 +67,7 @@ export class Questions {
   }
 
   endOfChunk(): void {
-    this.#flushRun();
+    this.#copyData.flush();
   }
 
   /** Answers came: what waited for them may be readable now. */
@@ -78,7 +79,7 @@ export class Questions {
       this.#waitingBytes -= message.length;
       this.#accept(message[0]!, message);
     }
-    this.#flushRun();
+    this.#copyData.flush();
   }
 
   #wait(message: Uint8Array): void {
@@ -116,7 +117,7 @@ export class Questions {
   }
 
   #accept(type: number, message: Uint8Array): void {
-    if (type !== frontendType.copyData) this.#flushRun();
+    if (type !== frontendType.copyData) this.#copyData.flush();
     if (this.#talk.copyIn !== undefined) return this.#whileCopying(type, message);
     const body = message.subarray(headerBytes);
     switch (type) {
@@ -294,7 +295,7 @@ export class Questions {
     const of = this.#talk.copyIn!;
     switch (type) {
       case frontendType.copyData:
-        return this.#addToRun(message);
+        return this.#copyData.add(message);
       case frontendType.copyDone:
         decodeEmpty(message.subarray(headerBytes));
         this.#append({ verb: 'copy-done', expectsOutcome: false, of });
@@ -319,22 +320,7 @@ export class Questions {
     this.#talk.copyIn = undefined;
   }
 
-  /** Neighbours in memory become one entry and one write. */
-  #addToRun(message: Uint8Array): void {
-    const start = message.byteOffset;
-    const end = start + message.length;
-    if (this.#run && this.#run.buffer === message.buffer && this.#run.end === start) this.#run.end = end;
-    else {
-      this.#flushRun();
-      this.#run = { buffer: message.buffer, start, end };
-    }
-  }
-
-  #flushRun(): void {
-    if (!this.#run) return;
-    const { buffer, start, end } = this.#run;
-    this.#run = undefined;
-    const bytes = new Uint8Array(buffer, start, end - start);
+  #record(bytes: Uint8Array): void {
     this.#talk.sink.append({ kind: 'data', of: this.#talk.copyIn!, bytes });
     this.#forward(bytes);
   }
