@@ -2,9 +2,10 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Event, EventSink, Sequence } from '../protocol/event.ts';
 import type { Admission, Decoder, LocalCredential, Protocol, Startup } from '../protocol/protocol.ts';
 import type { Clock } from '../shared/clock.ts';
-import type { Duplex } from '../shared/duplex.ts';
+import { StreamReset, type Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
+import type { Log } from '../shared/log.ts';
 import type { HeldBudget } from './held-budget.ts';
 import type { OpenedResource } from './agent-links.ts';
 import { prefixed } from '../tunnel/control.ts';
@@ -23,6 +24,7 @@ export interface StreamContext {
   held: HeldBudget;
   clock: Clock;
   messageBytesMax: number;
+  log: Log;
 }
 
 /** One client connection inside a session: login, resource, relay, end. */
@@ -56,7 +58,7 @@ export class ClientStream {
       reason = await this.#fail(error);
     }
     this.#resource?.duplex.reset(reason);
-    this.#client.end();
+    endSoon(this.#client);
     record.close(this.#aborted?.code ?? reason);
   }
 
@@ -140,6 +142,9 @@ export class ClientStream {
       this.#aborted = undefined;
       return error.code;
     }
+    // Anything but a reset is a bug of ours: the stream ends, the gateway lives on, the log has it.
+    if (!(error instanceof StreamReset))
+      this.#context.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a stream failed');
     try {
       const step = this.#decoder?.resourceEnded();
       this.#farewell(step?.toClient ?? []);
@@ -154,4 +159,11 @@ export class ClientStream {
     this.#client.end();
     this.#resource?.duplex.reset('aborted');
   }
+}
+
+/** Ends our half now; a client that does not end its own (it may be in the midst of a COPY) is cut off after it could read why. */
+function endSoon(client: Duplex): void {
+  client.end();
+  const timer = setTimeout(() => client.reset('the stream is over'), limits.lingerMillis);
+  void client.closed.then(() => clearTimeout(timer));
 }

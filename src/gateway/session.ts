@@ -106,6 +106,7 @@ export class GatewaySession {
       held,
       clock,
       messageBytesMax,
+      log: this.parts.log,
     });
     this.#streams.set(ordinal, stream);
     await stream.run();

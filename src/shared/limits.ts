@@ -20,6 +20,8 @@ export const limits = {
   frameBytesMax: 64 * 1024,
   /** Largest WebSocket message: frames of one event-loop turn leave in one message. */
   webSocketBytesMax: 8 * 1024 * 1024,
+  /** How long a client may read our last words before a stream that it does not end is reset. */
+  lingerMillis: 1_000,
   /** Between pings on a tunnel or link. */
   pingIntervalMillis: 15_000,
   /** Without a pong for that long the other side is lost (DESIGN 8). */

@@ -25,7 +25,8 @@ export class Batch {
     }
     if (!this.#chunk || this.#used + bytes.length > this.#chunk.length) {
       this.#endChunk();
-      this.#chunk = Buffer.allocUnsafeSlow(this.bytes > chunkBytes / 4 ? chunkBytes : chunkBytes / 16);
+      const usual = this.bytes > chunkBytes / 4 ? chunkBytes : chunkBytes / 16;
+      this.#chunk = Buffer.allocUnsafeSlow(Math.max(usual, bytes.length));
     }
     this.#chunk.set(bytes, this.#used);
     this.#used += bytes.length;

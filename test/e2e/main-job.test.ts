@@ -45,7 +45,12 @@ describe.each(postgresServers)('through hoop to $name', ({ start }) => {
       ['query', 'select * from items order by id', 'ok', 'SELECT 2'],
       ['query', 'select * from missing', 'error', undefined],
     ]);
-    expect(statements[1]?.parameters.map(({ shown, base64 }) => base64 === null ? null : shown)).toEqual(["'1'", "'one'", "'2'", null]);
+    expect(statements[1]?.parameters.map(({ shown, base64 }) => (base64 === null ? null : shown))).toEqual([
+      "'1'",
+      "'one'",
+      "'2'",
+      null,
+    ]);
     expect(statements[3]?.outcome).toMatchObject({ errorCode: '42P01' });
     expect(await stack.session(alice, session)).toMatchObject({
       user: 'alice',

@@ -40,6 +40,8 @@ export interface Connected {
   states: ConnectionState[];
   /** Waits until a state is reached. */
   until(state: ConnectionState['state'], after?: number): Promise<ConnectionState>;
+  /** Waits until no client program is connected. */
+  idle(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -72,8 +74,14 @@ export async function startStack({ postgres, settings = {} }: StackOptions): Pro
       return gateway;
     },
     async addUser(name, role = 'user') {
-      const { id } = gateway.registry.users.create({ name, role, groups: [], passwordHash: await hashPassword(password) });
-      if (role === 'user') gateway.registry.grants.create({ userId: id, group: null, resource: 'orders-db', createdBy: 'test' });
+      const { id } = gateway.registry.users.create({
+        name,
+        role,
+        groups: [],
+        passwordHash: await hashPassword(password),
+      });
+      if (role === 'user')
+        gateway.registry.grants.create({ userId: id, group: null, resource: 'orders-db', createdBy: 'test' });
     },
     signIn: (name) => signIn(gateway as never, name),
     async connect(user, { resource = 'orders-db', actor = 'cursor' } = {}) {
@@ -171,6 +179,17 @@ async function connectTo(gateway: string, user: SignedIn, name: string, actor: s
           if (!found) return;
           waiting.delete(check);
           resolve(found);
+        };
+        waiting.add(check);
+        check();
+      }),
+    idle: () =>
+      new Promise((resolve) => {
+        const check = () => {
+          const last = states.at(-1);
+          if (last?.state === 'ready' && last.streams > 0) return;
+          waiting.delete(check);
+          resolve();
         };
         waiting.add(check);
         check();
