@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ProtocolError, UserError } from '../../shared/errors.ts';
 import type { Backend, BackendContext, BackendReady, Transport } from '../protocol.ts';
-import { LoginReader } from './login-reader.ts';
+import { LoginReader, type LoginMessage } from './login-reader.ts';
 import {
   backendType,
   bytesOf,
@@ -209,7 +209,7 @@ async function untilReady(reader: LoginReader): Promise<{ greeting: Uint8Array; 
   }
 }
 
-async function next(reader: LoginReader): Promise<{ type: number; body: Uint8Array; whole: Uint8Array }> {
+async function next(reader: LoginReader): Promise<LoginMessage> {
   const message = await reader.message(messageBytesMax);
   if (!message) throw unreachable('the resource closed the connection during the login');
   if (message.type !== backendType.errorResponse) return message;

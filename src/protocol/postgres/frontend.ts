@@ -2,6 +2,7 @@ import type { Duplex } from '../../shared/duplex.ts';
 import { StreamReset } from '../../shared/duplex.ts';
 import { ProtocolError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
+import { ByteReader } from '../byte-reader.ts';
 import type { Admission, Frontend, FrontendContext, LocalCredential } from '../protocol.ts';
 import { LoginReader } from './login-reader.ts';
 import {
@@ -149,14 +150,7 @@ async function provesPassword(
     verifiers.set(credential, verifier);
   }
   await client.write(encodeMessage(backendType.authentication, int32(10), bytesOf('SCRAM-SHA-256\0\0')));
-  const initial = await password(reader);
-  const end = initial.indexOf(0);
-  const mechanism = textOf(initial.subarray(0, end));
-  const length = Buffer.from(initial).readInt32BE(end + 1);
-  const clientFirst = textOf(initial.subarray(end + 5));
-  if (end < 0 || mechanism !== 'SCRAM-SHA-256' || length !== initial.length - end - 5) {
-    throw new ProtocolError('scram', 'a malformed SASLInitialResponse');
-  }
+  const clientFirst = initialResponse(await password(reader));
   const exchange = startServer(clientFirst, await verifier, Buffer.from(randomBytes(18)).toString('base64'));
   await client.write(encodeMessage(backendType.authentication, int32(11), bytesOf(exchange.serverFirst)));
   const serverFinal = exchange.finish(textOf(await password(reader)));
@@ -165,11 +159,19 @@ async function provesPassword(
   return true;
 }
 
+/** SASLInitialResponse: the mechanism, and the client-first message with its length. */
+function initialResponse(body: Uint8Array): string {
+  const fields = new ByteReader(body);
+  const mechanism = textOf(fields.cstring());
+  const clientFirst = fields.bytes(fields.int32());
+  fields.done();
+  if (mechanism !== 'SCRAM-SHA-256') throw new ProtocolError('scram', 'a SASL mechanism that was not offered');
+  return textOf(clientFirst);
+}
+
 async function password(reader: LoginReader): Promise<Uint8Array> {
-  const message = await reader.message(limits.startupBytesMax);
+  const message = await reader.message(limits.startupBytesMax, frontendType.password);
   if (!message) throw new StreamReset('the client went away during the login');
-  if (message.type !== frontendType.password)
-    throw new ProtocolError('unknown-message', 'another message where the password belongs');
   return message.body;
 }
 

@@ -2,6 +2,13 @@ import type { Duplex } from '../../shared/duplex.ts';
 import { ProtocolError } from '../../shared/errors.ts';
 import { headerBytes } from './messages.ts';
 
+export interface LoginMessage {
+  type: number;
+  body: Uint8Array;
+  /** Header and body. */
+  whole: Uint8Array;
+}
+
 /** Reads a login's messages from a stream, bounded; what comes behind the login stays in `leftover`. */
 export class LoginReader {
   readonly #duplex: Duplex;
@@ -44,10 +51,12 @@ export class LoginReader {
     return first[0]!;
   }
 
-  /** One typed message; null at the end. */
-  async message(bytesMax: number): Promise<{ type: number; body: Uint8Array; whole: Uint8Array } | null> {
+  /** One typed message; null at the end. Another type than the expected one is an error before its body is waited for. */
+  async message(bytesMax: number, expected?: number): Promise<LoginMessage | null> {
     const header = await this.bytes(headerBytes);
     if (!header) return null;
+    if (expected !== undefined && header[0] !== expected)
+      throw new ProtocolError('unknown-message', 'another message than the login needs now');
     const length = Buffer.from(header.buffer, header.byteOffset, header.length).readUInt32BE(1);
     if (length < 4 || length > bytesMax) throw new ProtocolError('bad-length', `a login message of length ${length}`);
     const body = length === 4 ? new Uint8Array(0) : await this.bytes(length - 4);
