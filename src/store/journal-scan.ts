@@ -18,8 +18,8 @@ export interface SegmentScan {
   faults: JournalFault[];
 }
 
-/** `broken`: an unreadable place lies between this record and the one before. */
-export type FoundEntry = { sessionHex: string; offset: number; bytes: number; broken: boolean };
+/** `readableFrom`: between there and this record, everything can be read. */
+export type FoundEntry = { sessionHex: string; offset: number; bytes: number; readableFrom: number };
 
 export interface ScanFacts {
   segment: number;
@@ -58,7 +58,7 @@ function scanRecords(
   found: (entry: FoundEntry) => void,
 ): number {
   let at = from;
-  let broken = false;
+  let readableFrom = from;
   for (;;) {
     if (facts.durableEnd !== undefined && at >= facts.durableEnd) return at;
     const record = recordAt(bytes, at, at);
@@ -68,13 +68,12 @@ function scanRecords(
       const to = nextRecord(bytes, at + 1, proof);
       faults.push({ segment: facts.segment, from: at, to });
       at = to;
-      broken = true;
+      readableFrom = to;
       continue;
     }
     if (record.kind === 'entry') {
       const sessionHex = bytes.toString('hex', at + 8, at + 8 + sessionIdBytes);
-      found({ sessionHex, offset: at, bytes: record.bytes, broken });
-      broken = false;
+      found({ sessionHex, offset: at, bytes: record.bytes, readableFrom });
     }
     at += record.bytes;
   }

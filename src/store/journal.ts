@@ -30,8 +30,6 @@ export interface JournalOptions {
 export interface JournalSession {
   readonly id: string;
   readonly idBytes: Uint8Array;
-  /** An unreadable place lies between its records. */
-  damaged: boolean;
   readonly extents: Extent[];
 }
 
@@ -87,7 +85,7 @@ export class Journal {
     const id = formatSessionId(idBytes);
     const known = this.#sessions.get(id);
     if (known) return known;
-    const session: JournalSession = { id, idBytes, damaged: false, extents: [] };
+    const session: JournalSession = { id, idBytes, extents: [] };
     this.#sessions.set(id, session);
     return session;
   }
@@ -101,7 +99,7 @@ export class Journal {
     batch.add(encodeRecordHead(session.idBytes, entry));
     batch.add(entry);
     this.#at.offset += bytes;
-    this.#remember(session, segment, offset, bytes, false);
+    this.#remember(session, segment, offset, bytes);
     this.#commit.added(bytes);
   }
 
@@ -237,13 +235,12 @@ export class Journal {
 
   // ── which segments are needed ─────────────────────────────────────────────
 
-  #remember(session: JournalSession, segment: number, offset: number, bytes: number, broken: boolean): void {
+  #remember(session: JournalSession, segment: number, offset: number, bytes: number, readableFrom = 0): void {
     const last = session.extents.at(-1);
-    const near = last && last.segment === segment && offset - last.end < extentGapBytes && !broken;
+    const near = last && last.segment === segment && offset - last.end < extentGapBytes && last.start >= readableFrom;
     if (near) last.end = offset + bytes;
     else session.extents.push({ segment, start: offset, end: offset + bytes });
     if (last?.segment !== segment) this.#use(segment, session);
-    if (broken) session.damaged = true;
   }
 
   #use(segment: number, user: object): void {
@@ -297,7 +294,7 @@ export class Journal {
       const bytes = await readFile(this.#path(segment));
       const scan = scanSegment(bytes, { segment, durableEnd: ends.get(segment) }, (entry) => {
         const session = this.begin(Buffer.from(entry.sessionHex, 'hex'));
-        this.#remember(session, segment, entry.offset, entry.bytes, entry.broken);
+        this.#remember(session, segment, entry.offset, entry.bytes, entry.readableFrom);
       });
       this.faults.push(...scan.faults);
       if (scan.header) this.#durableAt = { segment, offset: scan.end };

@@ -40,16 +40,30 @@ describe('a session, from open to seal', () => {
     stream.append({ kind: 'outcome', of: second, status: 'error', errorCode: '42703', errorMessage: 'no column' });
     await session.durable();
     expect((await collect(recorder.readEntries(session.id))).map(({ body }) => body.kind)).toEqual([
-      ...['genesis', 'stream-open', 'statement', 'outcome', 'statement', 'outcome'],
+      'genesis',
+      'stream-open',
+      'statement',
+      'outcome',
+      'statement',
+      'outcome',
     ]);
     stream.close('client_closed');
     await session.seal('client_closed');
     expect(catalog.find(session.id.slice(0, 6))).toMatchObject({
-      ...{ state: 'sealed', reason: 'client_closed', statements: 2, errors: 1, streams: 1 },
+      state: 'sealed',
+      reason: 'client_closed',
+      statements: 2,
+      errors: 1,
+      streams: 1,
     });
     const entries = await collect(recorder.readEntries(session.id));
     expect(entries.at(-1)?.body).toEqual({
-      ...{ kind: 'seal', reason: 'client_closed', entries: 8, statements: 2, errors: 1, streams: 1 },
+      kind: 'seal',
+      reason: 'client_closed',
+      entries: 8,
+      statements: 2,
+      errors: 1,
+      streams: 1,
     });
     expect(entries[1]?.body).toEqual({ kind: 'stream-open', facts: { pid: '42', executable: '/usr/bin/psql' } });
     const statements = await statementsIn(recorder.readEntries(session.id), session.id);
@@ -101,7 +115,11 @@ describe('a restart', () => {
     });
     const entries = await collect(second.recorder.readEntries(session.id));
     expect(entries.map(({ body }) => body.kind).slice(-5)).toEqual([
-      ...['statement', 'interrupted', 'outcome', 'stream-close', 'seal'],
+      'statement',
+      'interrupted',
+      'outcome',
+      'stream-close',
+      'seal',
     ]);
     expect(entries.find(({ body }) => body.kind === 'interrupted')?.body).toMatchObject({ lastDurable: 4 });
     const statements = await statementsIn(second.recorder.readEntries(session.id));

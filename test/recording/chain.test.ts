@@ -19,10 +19,27 @@ function recorded(count: number, id = sessionId): Buffer[] {
 
 const genesis = {
   kind: 'genesis' as const,
-  ...{ sessionId, gatewayVersion: '0', ordinal: 1, agentOrdinal: 1, logSize: 0, gatewayKeyId: 'k' },
-  ...{ principalSalt: salt, principalCommitment: Buffer.alloc(32), user: 'alice', actor: null, actorInstance: 'i' },
-  ...{ via: 'sign-in' as const, resource: 'r', protocol: 'postgres', agent: 'a', address: 'x', database: null },
-  ...{ colocated: true, continues: null, declared: {}, results: 'digest' as const },
+  sessionId,
+  gatewayVersion: '0',
+  ordinal: 1,
+  agentOrdinal: 1,
+  logSize: 0,
+  gatewayKeyId: 'k',
+  principalSalt: salt,
+  principalCommitment: Buffer.alloc(32),
+  user: 'alice',
+  actor: null,
+  actorInstance: 'i',
+  via: 'sign-in' as const,
+  resource: 'r',
+  protocol: 'postgres',
+  agent: 'a',
+  address: 'x',
+  database: null,
+  colocated: true,
+  continues: null,
+  declared: {},
+  results: 'digest' as const,
 };
 
 describe('a chain', () => {

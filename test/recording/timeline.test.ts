@@ -61,15 +61,13 @@ describe('what a person reads of a session', () => {
     ]);
     expect(items).toEqual([
       {
-        ...{
-          session: 's',
-          seq: 2,
-          stream: 1,
-          at: '1970-01-01T00:00:00.002Z',
-          verb: 'execute',
-          text: 'select $1, $2, $3',
-          rowLimit: 10,
-        },
+        session: 's',
+        seq: 2,
+        stream: 1,
+        at: '1970-01-01T00:00:00.002Z',
+        verb: 'execute',
+        text: 'select $1, $2, $3',
+        rowLimit: 10,
         parameters: [
           { type: 23, format: 0, base64: 'NDI=', shown: '42' },
           { type: 25, format: 0, base64: null, shown: 'NULL' },
@@ -93,9 +91,18 @@ describe('what a person reads of a session', () => {
     const items = await shown([
       asked('parse', { text: bytes('select $1'), statementName: bytes('s') }),
       ok(0),
-      ...[bind('1'), asked('execute', { of: 2 }), ok(2), ok(3)],
-      ...[bind('2'), asked('execute', { of: 6 }), ok(6), ok(7)],
-      ...[bind('3'), asked('execute', { of: 10 }), ok(10), ok(11)],
+      bind('1'),
+      asked('execute', { of: 2 }),
+      ok(2),
+      ok(3),
+      bind('2'),
+      asked('execute', { of: 6 }),
+      ok(6),
+      ok(7),
+      bind('3'),
+      asked('execute', { of: 10 }),
+      ok(10),
+      ok(11),
     ]);
     expect(items.map(({ text, parameters }) => [text, parameters[0]?.shown])).toEqual([
       ['select $1', '1'],
@@ -107,8 +114,14 @@ describe('what a person reads of a session', () => {
   it('executes the old text when the new definition of a name was refused by the server', async () => {
     const parse = (text: string) => asked('parse', { text: bytes(text), statementName: bytes('s1') });
     const items = await shown([
-      ...[parse('A'), ok(0), parse('B'), { kind: 'outcome', of: 2, status: 'error', errorCode: '42601' } as const],
-      ...[asked('bind', { of: 0 }), asked('execute', { of: 4 }), ok(4), ok(5)],
+      parse('A'),
+      ok(0),
+      parse('B'),
+      { kind: 'outcome', of: 2, status: 'error', errorCode: '42601' } as const,
+      asked('bind', { of: 0 }),
+      asked('execute', { of: 4 }),
+      ok(4),
+      ok(5),
     ]);
     expect(items.map(({ verb, text, outcome }) => [verb, text, outcome?.status])).toEqual([
       ['parse', 'B', 'error'],
