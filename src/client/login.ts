@@ -1,0 +1,73 @@
+import type { Whoami } from '../shared/api.ts';
+import { UserError } from '../shared/errors.ts';
+import { StoredAuthorization } from './authorization.ts';
+import { GatewayApi } from './gateway-api.ts';
+import { openGatewayFetch } from './gateway-fetch.ts';
+import { chooseGateway } from './gateway-url.ts';
+import { openBrowser } from './open-browser.ts';
+import { gatewaySettings, updateSettings } from './settings.ts';
+import { signIn, type DevicePrompt } from './sign-in.ts';
+import { chooseTokenStore } from './token-store.ts';
+
+export interface LoginOptions {
+  gateway?: string | undefined;
+  caFile?: string | undefined;
+  tokenStore?: 'keychain' | 'file' | undefined;
+  open?: boolean;
+  say: (line: string) => void;
+}
+
+/** `hoop login`: shows the code, waits for the approval, stores the tokens, and says who one is now. */
+export async function login(options: LoginOptions): Promise<{ who: Whoami; place: string }> {
+  const { say, tokenStore, open = false } = options;
+  if (process.env['HOOP_TOKEN'])
+    throw new UserError('HOOP_USAGE', 'HOOP_TOKEN is set, and it would be used instead of a sign-in', {
+      next: 'unset HOOP_TOKEN, then run: hoop login',
+    });
+  const chosen = await chooseGateway(options.gateway);
+  const send = await openGatewayFetch(options.caFile ?? (process.env['HOOP_CA_FILE'] || undefined));
+  const store = await chooseTokenStore(say, tokenStore);
+  const waiting = new AbortController();
+  const show = (prompt: DevicePrompt) => {
+    showPrompt(prompt, say);
+    if (open) void openOrSay(prompt, say);
+    else if (process.stdin.isTTY) offerBrowser(prompt, say, waiting.signal);
+    else say(waitingLine(prompt));
+  };
+  try {
+    const gateway = await signIn({ gateway: chosen, send, store, show, signal: waiting.signal });
+    if (gateway !== chosen) say(`The gateway calls itself ${gateway}; that address is used from now on.`);
+    const who = await new GatewayApi(gateway, new StoredAuthorization(gateway, send), send).whoami();
+    await updateSettings((settings) => {
+      gatewaySettings(settings, gateway).user = who.user;
+    });
+    return { who, place: store.place };
+  } finally {
+    waiting.abort();
+  }
+}
+
+/** The code first, then the page: the person compares the code there. */
+export function showPrompt({ userCode, urlWithCode }: DevicePrompt, say: (line: string) => void): void {
+  say(`Code  ${userCode}`);
+  say(`Page  ${urlWithCode}`);
+}
+
+const waitingLine = ({ expiresInSeconds }: DevicePrompt): string =>
+  `Waiting for the approval there; the code is good for ${Math.round(expiresInSeconds / 60)} minutes.`;
+
+function offerBrowser(prompt: DevicePrompt, say: (line: string) => void, signal: AbortSignal): void {
+  say(`Press Enter to open the page here, or open it anywhere. ${waitingLine(prompt)}`);
+  const { stdin } = process;
+  const pressed = () => void openOrSay(prompt, say);
+  stdin.once('data', pressed);
+  signal.addEventListener('abort', () => {
+    stdin.off('data', pressed);
+    stdin.pause();
+  });
+}
+
+async function openOrSay({ urlWithCode }: DevicePrompt, say: (line: string) => void): Promise<void> {
+  if (await openBrowser(urlWithCode)) return;
+  say('No browser could be opened on this machine; open the page on another one.');
+}

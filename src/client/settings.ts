@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../shared/errors.ts';
+import { configDir } from './config-dir.ts';
+import { withLock } from './file-lock.ts';
+import { readPrivateFile, writePrivateFile } from './private-file.ts';
+
+const gatewaySettingsSchema = z.object({
+  /** Other addresses by which it was reached; proofs are always made for its own. */
+  aliases: z.array(z.string()).default([]),
+  user: z.string().optional(),
+  /** The local port each resource had first. */
+  ports: z.record(z.string(), z.number().int().min(1).max(65_535)).default({}),
+});
+export type GatewaySettings = z.infer<typeof gatewaySettingsSchema>;
+
+const settingsSchema = z.object({
+  version: z.literal(1).default(1),
+  /** The gateway of the last sign-in. */
+  defaultGateway: z.string().optional(),
+  /** Chosen at the first sign-in and kept: tokens never move from one store to the other silently. */
+  tokenStore: z.enum(['keychain', 'file']).optional(),
+  gateways: z.record(z.string(), gatewaySettingsSchema).default({}),
+});
+export type Settings = z.infer<typeof settingsSchema>;
+
+export const settingsPath = (folder: string = configDir()): string => join(folder, 'settings.json');
+
+/** What is remembered on this machine: no secrets. */
+export async function readSettings(folder: string = configDir()): Promise<Settings> {
+  const path = settingsPath(folder);
+  const text = await readPrivateFile(path);
+  const result = settingsSchema.safeParse(text === undefined ? {} : parseJson(text));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new UserError('HOOP_CONFIG', `${path}: ${issue?.path.join('.') || '(top level)'}: ${issue?.message}`, {
+    next: 'correct it, or remove the file and run: hoop login --gateway URL',
+  });
+}
+
+/** Reads, changes and writes as one step among the processes of this user. */
+export async function updateSettings(
+  change: (settings: Settings) => void,
+  folder: string = configDir(),
+): Promise<Settings> {
+  return withLock(`${settingsPath(folder)}.lock`, async () => {
+    const settings = await readSettings(folder);
+    change(settings);
+    await writePrivateFile(settingsPath(folder), `${JSON.stringify(settings, null, 2)}\n`);
+    return settings;
+  });
+}
+
+/** The entry of one gateway, made where there is none. */
+export function gatewaySettings(settings: Settings, gateway: string): GatewaySettings {
+  return (settings.gateways[gateway] ??= { aliases: [], ports: {} });
+}
+
+export async function rememberedPort(gateway: string, resource: string): Promise<number | undefined> {
+  const { gateways } = await readSettings();
+  return gateways[gateway]?.ports[resource];
+}
+
+export async function rememberPort(gateway: string, resource: string, port: number): Promise<void> {
+  await updateSettings((settings) => {
+    gatewaySettings(settings, gateway).ports[resource] = port;
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return 'not JSON';
+  }
+}

@@ -1,0 +1,70 @@
+import type { ApiError } from '../shared/api.ts';
+import { errorCodes, exitCodes } from '../shared/error-codes.ts';
+import { UserError } from '../shared/errors.ts';
+import { escapeControl } from './escape-control.ts';
+
+const reportNext = 'set HOOP_DEBUG=1 to see where, and report it with the command that you ran';
+
+/** What oclif throws for a command line that it does not understand. */
+interface CliError extends Error {
+  oclif: { exit?: number };
+  parse?: unknown;
+}
+
+const isCliError = (error: unknown): error is CliError =>
+  error instanceof Error && typeof (error as Partial<CliError>).oclif === 'object';
+
+/** `this.exit(3)`: nothing to say, only a code. */
+export function requestedExit(error: unknown): number | undefined {
+  if (!isCliError(error) || (error as { code?: unknown }).code !== 'EEXIT') return undefined;
+  return error.oclif.exit ?? exitCodes.ok;
+}
+
+/** Everything that can be thrown, as what a person is told. */
+export function asUserError(error: unknown, command?: string): UserError {
+  if (error instanceof UserError) return error;
+  if (isCliError(error)) {
+    const next = command === undefined ? 'run: hoop --help' : `run: hoop ${command} --help`;
+    return new UserError('HOOP_USAGE', usageMessage(error.message), { next, cause: error });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new UserError('HOOP_INTERNAL', `hoop itself failed: ${message}`, { next: reportNext, cause: error });
+}
+
+/** oclif writes for a screen of its own: several lines, colours, a hint at --help. */
+function usageMessage(message: string): string {
+  // oxlint-disable-next-line no-control-regex -- colours of oclif
+  const plain = message.replace(/\u001B\[[0-9;]*m/g, '').replace(/\n?See more help with --help\s*$/, '');
+  return plain
+    .replace(/^The following errors? occurred:\s*/, '')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join('; ')
+    .replaceAll(':;', ':');
+}
+
+/** A newer gateway may know codes that this version does not. */
+export const exitCodeOf = ({ code }: UserError): number =>
+  (errorCodes as Record<string, { exit: number }>)[code]?.exit ?? exitCodes.error;
+
+export const errorBody = ({ code, message, next }: UserError): ApiError => ({
+  error: { code, message, ...(next === undefined ? {} : { next }) },
+});
+
+/** `hoop: what, why` and below it the next step. Messages of other programs are in it, so control characters are made visible. */
+export function errorLines({ code, message, next }: UserError): string {
+  const lines = [`hoop: ${escapeControl(message)} [${code}]`];
+  if (next !== undefined) lines.push(`      ${escapeControl(next)}`);
+  return lines.join('\n');
+}
+
+/** The stack of our own bug, for those who ask for it. */
+export function debugStack(error: unknown, environment: NodeJS.ProcessEnv): string | undefined {
+  const { DEBUG, HOOP_DEBUG } = environment;
+  if (!DEBUG && (!HOOP_DEBUG || HOOP_DEBUG === '0')) return undefined;
+  if (!(error instanceof Error)) return undefined;
+  const stack = error.stack ?? String(error);
+  return error.cause === undefined ? stack : `${stack}\ncaused by: ${debugStack(error.cause, environment) ?? String(error.cause)}`;
+}
+

@@ -1,0 +1,114 @@
+import chalk from 'chalk';
+import { displayWidth, padToWidth } from './display-width.ts';
+import { escapeControl } from './escape-control.ts';
+
+export { escapeControl } from './escape-control.ts';
+
+/** Colour is never alone: the words carry the meaning. chalk honours NO_COLOR and a stdout that is no terminal. */
+export const tone = {
+  strong: chalk.bold,
+  faint: chalk.dim,
+  good: chalk.green,
+  warn: chalk.yellow,
+  bad: chalk.red,
+} as const;
+
+export interface Column<Row> {
+  title: string;
+  /** Any text; control characters are made visible here. */
+  value: (row: Row) => string;
+  /** Colour, given after the width is known. */
+  paint?: (text: string, row: Row) => string;
+  alignRight?: boolean;
+}
+
+const gap = '  ';
+
+/** One line per row, columns aligned by what a terminal shows. */
+export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
+  const cells = rows.map((row) => columns.map(({ value }) => escapeControl(value(row))));
+  const widths = columns.map(({ title }, index) =>
+    Math.max(displayWidth(title), ...cells.map((line) => displayWidth(line[index] ?? ''))),
+  );
+  const padded = (text: string, index: number) => {
+    const width = widths[index] ?? 0;
+    if (columns[index]?.alignRight) return ' '.repeat(Math.max(0, width - displayWidth(text))) + text;
+    return index === columns.length - 1 ? text : padToWidth(text, width);
+  };
+  const head = tone.faint(columns.map(({ title }, index) => padded(title, index)).join(gap).trimEnd());
+  const lines = rows.map((row, line) =>
+    columns
+      .map(({ paint }, index) => {
+        const text = padded(cells[line]?.[index] ?? '', index);
+        return paint ? paint(text, row) : text;
+      })
+      .join(gap)
+      .trimEnd(),
+  );
+  return [head, ...lines].join('\n');
+}
+
+/** `name  value` lines. */
+export function facts(pairs: readonly (readonly [name: string, value: string])[]): string {
+  const width = Math.max(0, ...pairs.map(([name]) => displayWidth(name)));
+  return pairs.map(([name, value]) => `${tone.faint(padToWidth(name, width))}  ${escapeControl(value)}`).join('\n');
+}
+
+/** `1 session`, `2 sessions`. */
+export const count = (number: number, one: string, many = `${one}s`): string =>
+  `${number.toLocaleString('en-US')} ${number === 1 ? one : many}`;
+
+const two = (number: number): string => String(number).padStart(2, '0');
+
+/** `2026-11-22 21:05:09`, in the reader's zone. */
+export function localTime(rfc3339: string): string {
+  const time = new Date(rfc3339);
+  const date = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+  return `${date} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+}
+
+const units: [millis: number, name: string][] = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'min'],
+  [1000, 's'],
+];
+
+/** `5 min ago`, `in 3 d`. */
+export function relativeTime(rfc3339: string, now: number): string {
+  const millis = Date.parse(rfc3339) - now;
+  const [unit, name] = units.find(([size]) => Math.abs(millis) >= size) ?? [1000, 's'];
+  const amount = Math.floor(Math.abs(millis) / unit);
+  if (amount === 0) return 'now';
+  return millis < 0 ? `${amount} ${name} ago` : `in ${amount} ${name}`;
+}
+
+/** `2026-11-22 21:05:09 (5 min ago)`. */
+export const timeAndAge = (rfc3339: string, now: number): string =>
+  `${localTime(rfc3339)} (${relativeTime(rfc3339, now)})`;
+
+/** `412 µs`, `1.2 ms`, `3.4 s`, `2 min 5 s`, `1 h 2 min`. */
+export function duration(micros: number): string {
+  if (micros < 1000) return `${Math.round(micros)} µs`;
+  if (micros < 1_000_000) return `${(micros / 1000).toFixed(1)} ms`;
+  const seconds = micros / 1_000_000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+/** From the start of a session: `+0:00.000`, `+12:05.250`, `+1:00:00.000`. */
+export function offset(fromRfc3339: string, toRfc3339: string): string {
+  const millis = Math.max(0, Date.parse(toRfc3339) - Date.parse(fromRfc3339));
+  const minutes = Math.floor(millis / 60_000) % 60;
+  const hours = Math.floor(millis / 3_600_000);
+  const seconds = `${two(Math.floor(millis / 1000) % 60)}.${String(millis % 1000).padStart(3, '0')}`;
+  return hours > 0 ? `+${hours}:${two(minutes)}:${seconds}` : `+${minutes}:${seconds}`;
+}
+
+/** `512 B`, `1.2 KB`, `3.4 MB`. */
+export function byteSize(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} KB`;
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
