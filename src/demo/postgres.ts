@@ -26,6 +26,8 @@ export interface PostgresOptions {
   settings?: string[];
   /** Lines for pg_hba.conf in the place of the default (SCRAM for everybody on loopback). */
   hba?: string[];
+  /** Further files of its data folder, readable by the server only (certificate, key). */
+  files?: Record<string, string>;
 }
 
 /** A PostgreSQL of its own in a temporary folder, on loopback, with a random password; gone after `stop`. Throws when there are no binaries. */
@@ -138,6 +140,10 @@ function initialise({ binaries, folder, password, owner, port, options }: Initia
   ];
   writeFileSync(join(data, 'postgresql.auto.conf'), `${settings.join('\n')}\n`);
   if (options.hba) writeFileSync(join(data, 'pg_hba.conf'), `${options.hba.join('\n')}\n`);
+  for (const [name, text] of Object.entries(options.files ?? {})) {
+    writeFileSync(join(data, name), text, { mode: 0o600 });
+    if (owner) chownSync(join(data, name), owner.uid, owner.gid);
+  }
 }
 
 async function untilAnswers(

@@ -1,0 +1,67 @@
+import type { ConnectInfo } from '../protocol/protocol.ts';
+import { UserError } from '../shared/errors.ts';
+import type { SessionEnded } from '../shared/handshake.ts';
+import { ConnectedResource, type ConnectionState } from './connected-resource.ts';
+import { openLocalPort } from './local-port.ts';
+import type { OpenedGateway } from './open-gateway.ts';
+import { rememberedPort, rememberPort } from './settings.ts';
+import { signInAgain, type DevicePrompt } from './sign-in.ts';
+import { openTokenStore } from './token-store.ts';
+
+export interface ConnectOptions {
+  gateway: OpenedGateway;
+  resource: string;
+  actor: string | undefined;
+  /** Asked for; otherwise the one that the resource had before, or a free one. 0 takes a free one and remembers nothing. */
+  port: number | undefined;
+  caFile: string | undefined;
+  onState: (state: ConnectionState) => void;
+  /** A sign-in is needed while it runs: shows the code. */
+  showPrompt: (prompt: DevicePrompt) => void;
+  signal: AbortSignal;
+}
+
+export interface Connection {
+  resource: string;
+  info: ConnectInfo;
+  session: string;
+  /** Resolves when it is over; throws UserError when no successor session can be had. */
+  kept: Promise<SessionEnded>;
+}
+
+/** Opens a session on a resource and keeps it. Resolves when client programs can connect; throws UserError. */
+export async function connectResource(options: ConnectOptions): Promise<Connection> {
+  const { gateway, resource, actor, port, caFile, onState, showPrompt, signal } = options;
+  const { api, url, send } = gateway;
+  const remembered = port === undefined ? await rememberedPort(url, resource) : port;
+  const connected = new ConnectedResource({
+    request: {
+      gateway: url,
+      resource,
+      authorize: (method, target) => api.authorizationHeaders(method, target),
+      ...(actor === undefined ? {} : { actor }),
+      ...(caFile === undefined ? {} : { caFile }),
+    },
+    openPort: async (onConnection) => {
+      const local = await openLocalPort({ onConnection, ...(remembered ? { port: remembered } : {}) });
+      if (port !== 0) await rememberPort(url, resource, local.port);
+      return local;
+    },
+    signInAgain: async () => {
+      if (process.env['HOOP_TOKEN']) throw tokenOver();
+      await signInAgain({ gateway: url, send, store: await openTokenStore(), show: showPrompt, signal });
+    },
+    onState,
+    signal,
+  });
+  const info = await connected.open();
+  const session = connected.session!;
+  const kept = connected.keep();
+  kept.catch(() => undefined); // whoever waits for it hears of it
+  return { resource, info, session, kept };
+}
+
+const tokenOver = (): UserError =>
+  new UserError('HOOP_SIGN_IN', 'the token in HOOP_TOKEN has expired or was revoked', {
+    next: 'ask an administrator for a new one: hoop tokens create',
+  });

@@ -1,0 +1,62 @@
+import { Args, Flags } from '@oclif/core';
+import { BaseCommand } from '../base-command.ts';
+
+export default class Connect extends BaseCommand<typeof Connect> {
+  static override summary = 'Open a local port to a resource; every statement through it is recorded.';
+  static override description = `Opens a session at the gateway and a port on 127.0.0.1, prints the DSN on stdout, and stays until Ctrl-C.
+After sleep, a lost network or a restart of the gateway it comes back with a successor session on the same port and credential.
+With \`-- COMMAND\` it runs the command with PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and DATABASE_URL set, and returns its exit code.`;
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> orders-db',
+    '<%= config.bin %> <%= command.id %> orders-db --as cursor --port 5433',
+    '<%= config.bin %> <%= command.id %> orders-db billing-db',
+    '<%= config.bin %> <%= command.id %> orders-db -- psql -c "select count(*) from orders"',
+  ];
+  static override strict = false;
+  static override enableJsonFlag = true;
+  static override args = {
+    resource: Args.string({ description: 'resource to connect; several may be named', required: true }),
+  };
+  static override flags = {
+    port: Flags.integer({
+      description: 'local port (default: the one used before, or a free one; 0: a free one)',
+      min: 0,
+      max: 65_535,
+    }),
+    as: Flags.string({
+      description: 'name of the coding agent, recorded as declared',
+      helpValue: 'NAME',
+      env: 'HOOP_ACTOR',
+    }),
+  };
+
+  async run(): Promise<void> {
+    const separator = this.argv.indexOf('--');
+    const own = separator < 0 ? this.argv : this.argv.slice(0, separator);
+    const { argv, flags } = await this.parse(Connect, own);
+    const { runConnect } = await import('../client/run-connect.ts');
+    const { openConnectView } = await import('../ui/connect-view.ts');
+    process.exitCode = await runConnect({
+      resources: argv as string[],
+      command: separator < 0 ? undefined : this.argv.slice(separator + 1),
+      port: flags.port,
+      actor: flags.as,
+      caFile: flags['ca-file'],
+      gateway: () => this.gateway(flags),
+      json: this.jsonEnabled(),
+      say: (line) => this.say(line),
+      print: (line) => this.print(line),
+      openView: openConnectView,
+    });
+  }
+
+  /** Also under --json, where `log` is silent: one object a line, as each resource becomes ready. */
+  private print(line: string): void {
+    process.stdout.write(`${line}\n`);
+  }
+
+  /** The lines are the output. */
+  override logJson(json: unknown): void {
+    if (json !== undefined) super.logJson(json);
+  }
+}
