@@ -33,7 +33,13 @@ export interface Recovered {
 export async function recover(parts: RecoveryParts): Promise<Recovered> {
   const recovered: Recovered = { ordinal: 0, interrupted: 0, damaged: [] };
   parts.catalog.dropLive();
-  for (const session of parts.journal.sessions()) await recoverSession(session, parts, recovered);
+  const archived = new Set<string>();
+  for await (const { id } of parts.archive.list()) archived.add(id);
+  for (const session of parts.journal.sessions()) {
+    // Archived, and the crash came before the journal had let go of all of it.
+    if (archived.has(session.id)) await parts.journal.forget(session);
+    else await recoverSession(session, parts, recovered);
+  }
   await completeCatalog(parts, recovered);
   return recovered;
 }

@@ -65,9 +65,14 @@ export class Journal {
   static async open(options: JournalOptions): Promise<Journal> {
     const { segmentBytes, pendingBytesMax, durableMillisMax } = limits;
     const journal = new Journal({ segmentBytes, pendingBytesMax, durableMillisMax, ...options });
-    await makeDirectory(journal.#directory);
-    await journal.#readSegments();
-    await journal.#startSegment();
+    try {
+      await makeDirectory(journal.#directory);
+      await journal.#readSegments();
+      await journal.#startSegment();
+    } catch (error) {
+      await journal.close();
+      throw error;
+    }
     return journal;
   }
 

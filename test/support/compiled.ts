@@ -6,8 +6,8 @@ import ts from 'typescript';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface Compiled {
-  /** As an import specifier: `src/store/journal.ts` → the compiled file's URL. */
-  url(source: string): string;
+  /** Where `src/` lies, as a URL that ends in a slash. */
+  url: string;
   remove(): void;
 }
 
@@ -19,12 +19,15 @@ export function compile(folders: string[]): Compiled {
       if (!name.endsWith('.ts')) continue;
       const target = join(out, folder, name.replace(/\.ts$/, '.js'));
       mkdirSync(dirname(target), { recursive: true });
-      writeFileSync(target, ts.transpileModule(readFileSync(join(root, folder, name), 'utf8'), { compilerOptions }).outputText);
+      writeFileSync(
+        target,
+        ts.transpileModule(readFileSync(join(root, folder, name), 'utf8'), { compilerOptions }).outputText,
+      );
     }
   }
   writeFileSync(join(out, 'package.json'), '{"type":"module"}');
   return {
-    url: (source) => pathToFileURL(join(out, source.replace(/\.ts$/, '.js'))).href,
+    url: `${pathToFileURL(out).href}/`,
     remove: () => rmSync(out, { recursive: true, force: true }),
   };
 }

@@ -37,6 +37,9 @@ export async function startTestRecorder(
     ...options,
     dataDir,
     onFailure: (error) => failures.push(error),
+  }).catch((error: unknown) => {
+    catalog.close();
+    throw error;
   });
   let closed = false;
   const close = async () => {
