@@ -2,8 +2,11 @@ import { ProtocolError } from '../../shared/errors.ts';
 import {
   backendType,
   decodeCommandComplete,
+  decodeCopyResponse,
   decodeEmpty,
   decodeFields,
+  decodeFunctionCallResponse,
+  decodeNotification,
   decodeParameterDescription,
   decodeParameterStatus,
   decodeReadyForQuery,
@@ -11,10 +14,6 @@ import {
   headerBytes,
 } from './messages.ts';
 import type { Awaited, Conversation } from './conversation.ts';
-
-/** Rows are only counted and digested, never held: their bodies stream through. */
-const streamed = new Set<number>([backendType.dataRow, backendType.copyData]);
-const uncounted = new Set(['parse', 'bind', 'close', 'sync']);
 
 const desync = (what: string): ProtocolError =>
   new ProtocolError('desync', `the server sent ${what}, which answers nothing that was asked`);
@@ -30,11 +29,18 @@ export class Answers {
     this.#pass = pass;
   }
 
+  /** Rows and COPY data are only counted and digested, never held: their bodies stream through. */
   streams(type: number): boolean {
-    if (!streamed.has(type)) return false;
     const { head } = this.#talk;
-    if (!head || uncounted.has(head.kind) || head.kind === 'describe') throw desync('a row');
-    if (type === backendType.dataRow) this.#talk.result(head).rowsSeen++;
+    if (type === backendType.copyData) {
+      if (head?.phase !== 'copy-out') throw desync('COPY data');
+      return true;
+    }
+    if (type !== backendType.dataRow) return false;
+    // Only Execute gives rows without a RowDescription before them.
+    if (head?.phase !== 'rows' && (head?.kind !== 'execute' || head.phase !== undefined)) throw desync('a row');
+    head.phase = 'rows';
+    this.#talk.result(head).rowsSeen++;
     return true;
   }
 
@@ -60,10 +66,13 @@ export class Answers {
       decodeFields(body);
       return true;
     }
-    if (type === backendType.notificationResponse) return true;
+    if (type === backendType.notificationResponse) {
+      decodeNotification(body);
+      return true;
+    }
     if (type !== backendType.parameterStatus) return false;
     const { name, value } = decodeParameterStatus(body);
-    if (name === 'client_encoding') this.#talk.encoding = value;
+    this.#talk.setting(name, value);
     this.#talk.sink.append({ kind: 'state', name, value });
     return true;
   }
@@ -83,33 +92,40 @@ export class Answers {
         return this.#parameters(item, body);
       case backendType.noData:
         decodeEmpty(body);
-        return this.#done(item, 'describe');
+        return this.#described(item);
       case backendType.rowDescription:
-        if (item.kind === 'describe') return this.#done(item, 'describe');
-        this.#running(item, 'a row description');
+        if (item.kind === 'describe') return this.#described(item);
+        // A rule can put a second one before the command's tag.
+        if (item.kind !== 'query' || (item.phase ?? 'rows') !== 'rows') throw desync('a row description');
+        item.phase = 'rows';
         return this.#digest(item, message);
       case backendType.commandComplete:
         return this.#complete(item, decodeCommandComplete(body));
       case backendType.emptyQueryResponse:
         decodeEmpty(body);
-        this.#running(item, 'an empty query');
-        if (item.kind === 'execute') this.#end(item, 'ok');
-        return;
+        this.#between(item, 'an empty query');
+        return this.#commandDone(item);
       case backendType.portalSuspended:
         decodeEmpty(body);
-        if (item.kind !== 'execute') throw desync('a suspended portal');
+        if (item.kind !== 'execute' || (item.phase ?? 'rows') !== 'rows') throw desync('a suspended portal');
         return this.#end(item, 'suspended');
       case backendType.copyInResponse:
+        decodeCopyResponse(body);
         return this.#copyIn(item);
       case backendType.copyOutResponse:
-        this.#running(item, 'COPY data');
+        decodeCopyResponse(body);
+        this.#between(item, 'COPY data');
+        item.phase = 'copy-out';
         return this.#digest(item, message);
       case backendType.copyDone:
         decodeEmpty(body);
-        this.#running(item, 'the end of COPY data');
+        if (item.phase !== 'copy-out') throw desync('the end of COPY data');
+        item.phase = 'copied';
         return;
       case backendType.functionCallResponse:
-        if (item.kind !== 'function-call') throw desync('a function result');
+        decodeFunctionCallResponse(body);
+        if (item.kind !== 'function-call' || item.isAnswered) throw desync('a function result');
+        item.isAnswered = true;
         return this.#digest(item, message);
       case backendType.readyForQuery:
         return this.#ready(item, body);
@@ -118,8 +134,15 @@ export class Answers {
     }
   }
 
-  #running(item: Awaited, what: string): void {
-    if (item.kind !== 'query' && item.kind !== 'execute') throw desync(what);
+  /** A Query or Execute of which no command is half answered. */
+  #between(item: Awaited, what: string): void {
+    if ((item.kind !== 'query' && item.kind !== 'execute') || item.phase !== undefined) throw desync(what);
+  }
+
+  #commandDone(item: Awaited): void {
+    item.phase = undefined;
+    item.isAnswered = true;
+    if (item.kind === 'execute') this.#end(item, 'ok');
   }
 
   #parsed(item: Awaited): void {
@@ -136,25 +159,31 @@ export class Answers {
   }
 
   #parameters(item: Awaited, body: Uint8Array): void {
-    if (item.kind !== 'describe' || !item.described || item.sawParameters) throw desync('a parameter description');
+    if (!item.described || item.sawParameters) throw desync('a parameter description');
     item.sawParameters = true;
     item.described.serverTypes = decodeParameterDescription(body);
   }
 
+  #described(item: Awaited): void {
+    if (item.described && !item.sawParameters) throw desync('the end of a describe');
+    this.#done(item, 'describe');
+  }
+
   #complete(item: Awaited, tag: string): void {
-    this.#running(item, 'a completed command');
-    this.#talk.copyIn = undefined;
+    const isOpen = item.phase === 'copy-out' || item.phase === 'failed' || this.#talk.copyIn !== undefined;
+    if ((item.kind !== 'query' && item.kind !== 'execute') || isOpen) throw desync('a completed command');
     const result = this.#talk.result(item);
     result.tags.push(tag);
     // The tag's count is the server's own; rows seen are the fallback (a suspended portal has no tag).
     result.rows += Number(/ (\d+)$/.exec(tag)?.[1] ?? result.rowsSeen);
     result.rowsSeen = 0;
-    if (item.kind === 'execute') this.#end(item, 'ok');
+    this.#commandDone(item);
   }
 
   /** From now on the server ignores Sync and Flush until the COPY is over: those already sent will have no answer. */
   #copyIn(item: Awaited): void {
-    this.#running(item, 'a request for COPY data');
+    this.#between(item, 'a request for COPY data');
+    item.phase = 'copy-in';
     this.#talk.copyIn = item.entry;
     const { awaited } = this.#talk;
     while (awaited[1]?.kind === 'sync') awaited.splice(1, 1);
@@ -168,13 +197,13 @@ export class Answers {
   /** The end of a segment. */
   #ready(item: Awaited, body: Uint8Array): void {
     const talk = this.#talk;
-    if (item.kind !== 'query' && item.kind !== 'sync' && item.kind !== 'function-call')
-      throw desync('the end of a segment');
+    const isDone = item.kind === 'sync' || item.phase === 'failed' || (item.isAnswered && item.phase === undefined);
+    if (!isDone) throw desync('the end of a segment');
     talk.transaction = decodeReadyForQuery(body);
-    talk.copyIn = undefined;
     if (item.kind === 'sync') talk.awaited.shift();
     else this.#end(item, item.result?.error ? this.#statusOf(item) : 'ok');
-    if (talk.transaction === 'I') talk.portals.forget();
+    if (item.kind === 'query') talk.statements.forget(''); // a Query drops the unnamed statement, whatever became of it
+    if (talk.transaction === 'I') talk.portals.forgetAll();
     talk.cancelWanted = false;
   }
 
@@ -186,19 +215,28 @@ export class Answers {
     const fields = decodeFields(body);
     const severity = fields.get('V') ?? fields.get('S') ?? '';
     const isFatal = severity === 'FATAL' || severity === 'PANIC';
-    if (!item) {
+    if (!item || item.phase === 'failed') {
       // A server that goes down, or that ends an idle session, says so unasked.
       if (!isFatal) throw desync('an error');
       return this.#pass(message);
     }
     const talk = this.#talk;
     talk.copyIn = undefined;
-    talk.result(item).error = { code: fields.get('C') ?? '', message: fields.get('M') ?? '' };
-    const said = item.error && !isFatal ? encodeErrorResponse({ severity: 'ERROR', ...item.error }) : message;
-    this.#pass(said);
+    item.phase = 'failed';
+    const error = { code: fields.get('C') ?? '', message: fields.get('M') ?? '' };
+    talk.result(item).error = error;
+    const isExpected = item.error?.code === error.code;
+    this.#pass(isExpected ? encodeErrorResponse({ severity: 'ERROR', ...item.error! }) : message);
+    if (isFatal) return this.#endFatally(item);
     if (item.kind === 'query' || item.kind === 'function-call') return; // ReadyForQuery ends them
     talk.outcome(item, this.#statusOf(item));
     if (item.kind !== 'sync') this.#skipToSync(); // at a Sync it is a commit that failed: ReadyForQuery follows
+  }
+
+  /** Nothing but the end of the connection follows. */
+  #endFatally(item: Awaited): void {
+    if (item.kind === 'sync') this.#talk.outcome(item, 'error');
+    else this.#end(item, 'error');
   }
 
   /** The server answers nothing up to the next Sync, which may not have been sent yet. */
@@ -210,8 +248,12 @@ export class Answers {
     let isFirst = true;
     while (talk.head && talk.head.kind !== 'sync') {
       const item = talk.awaited.shift()!;
-      if (item.changes === 'statement') talk.statements.skip();
       if (item.changes === 'portal') talk.portals.skip();
+      if (item.changes === 'statement') {
+        const { name, meaning } = talk.statements.skip();
+        // A Parse that fails has dropped the unnamed statement before it was read.
+        if (isFirst && name === '' && meaning) talk.statements.forget('');
+      }
       if (!isFirst && item.expectsOutcome) talk.outcome(item, 'skipped');
       isFirst = false;
     }

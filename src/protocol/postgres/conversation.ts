@@ -27,11 +27,18 @@ export interface Awaited {
   described?: Definition;
   /** Describe of a statement: ParameterDescription came, RowDescription or NoData is next. */
   sawParameters?: boolean;
+  /** How far the answer to a Query, Execute or FunctionCall has come; absent between the commands of a Query. */
+  phase?: Phase | undefined;
+  /** A Query or FunctionCall got what it must get before ReadyForQuery. */
+  isAnswered?: boolean;
   /** What an error is to say in the place of the server's words (the gateway made it fail). */
   error?: { code: string; message: string; hint: string };
   /** What came back so far. */
   result?: Result;
 }
+
+/** `copied`: COPY data to the client is over, its tag is to come. `failed`: only ReadyForQuery can come. */
+export type Phase = 'rows' | 'copy-in' | 'copy-out' | 'copied' | 'failed';
 
 /** What a running statement gave so far. */
 export interface Result {
@@ -47,13 +54,16 @@ export interface Result {
   error?: { code: string; message: string };
 }
 
+/** A name, its place in a map, an object: measured at about that. */
+const nameOverheadBytes = 256;
+
 /** What both halves of the decoder share: the state of one stream as far as the server has confirmed it. */
 export class Conversation {
   readonly sink: EventSink;
   readonly clock: Clock;
   readonly awaited: Awaited[] = [];
-  readonly statements = new Names<Definition>();
-  readonly portals = new Names<Portal>();
+  readonly statements = new Names<Definition>(({ text, types }) => nameOverheadBytes + text.length + 8 * types.length);
+  readonly portals = new Names<Portal>(() => nameOverheadBytes);
   /** Grows with every message after which the server starts afresh (Sync, Query, FunctionCall). */
   segment = 0;
   /** An error came in the segment that is still being sent: the server skips everything up to the Sync. */
@@ -67,6 +77,9 @@ export class Conversation {
   copyIn: Sequence | undefined;
   transaction: TransactionStatus = 'I';
   encoding = 'UTF8';
+  #conformingStrings = 'on';
+  /** Grows with everything that can run SQL or functions. */
+  acts = 0;
   cancelWanted = false;
 
   constructor(sink: EventSink, clock: Clock) {
@@ -80,7 +93,18 @@ export class Conversation {
     if (message[0] === backendType.readyForQuery) this.transaction = decodeReadyForQuery(body);
     if (message[0] !== backendType.parameterStatus) return;
     const { name, value } = decodeParameterStatus(body);
+    this.setting(name, value);
+  }
+
+  /** A setting as the server reports it. */
+  setting(name: string, value: string): void {
     if (name === 'client_encoding') this.encoding = value;
+    if (name === 'standard_conforming_strings') this.#conformingStrings = value;
+  }
+
+  /** What decides how the server cuts a text into tokens. */
+  get reading(): string {
+    return `${this.encoding} ${this.#conformingStrings}`;
   }
 
   get head(): Awaited | undefined {
@@ -111,16 +135,9 @@ export class Conversation {
   /** Nothing will be answered any more: never guessed. */
   loseAll(): void {
     for (const item of this.awaited.splice(0)) {
-      if (item.expectsOutcome) this.outcome(item, 'unknown');
+      if (item.expectsOutcome) this.outcome(item, item.result?.error ? 'error' : 'unknown');
     }
     this.copyIn = undefined;
-  }
-
-  /** Other SQL runs: it may close a portal and declare a cursor of the same name. The unnamed portal cannot be named by SQL. */
-  doubtPortals(except?: Portal): void {
-    for (const portal of this.portals.all()) {
-      if (portal !== except) portal.isCertain = false;
-    }
   }
 }
 

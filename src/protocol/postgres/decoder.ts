@@ -3,10 +3,11 @@ import { ByteRuns } from '../byte-runs.ts';
 import type { Decoder, DecoderOptions, Step, StreamEnd } from '../protocol.ts';
 import { Answers } from './answers.ts';
 import { Conversation } from './conversation.ts';
-import { encodeErrorResponse, frontendType, headerBytes } from './messages.ts';
+import { encodeErrorResponse, frontendType, headerBytes, type ErrorFields } from './messages.ts';
 import { Questions } from './questions.ts';
 import { Splitter } from './splitter.ts';
 import { sqlStateOf } from './sql-state.ts';
+import { Waiting } from './waiting.ts';
 
 /** What a client may send once it is logged in; everything else is refused, never skipped. */
 const allowed = new Set<number>([
@@ -31,6 +32,7 @@ export const createDecoder = (options: DecoderOptions): Decoder => new PostgresD
 class PostgresDecoder implements Decoder {
   readonly #talk: Conversation;
   readonly #questions: Questions;
+  readonly #waiting: Waiting;
   readonly #fromClient: Splitter;
   readonly #fromResource: Splitter;
   #step: Step = emptyStep();
@@ -41,12 +43,19 @@ class PostgresDecoder implements Decoder {
 
   constructor({ sink, clock, messageBytesMax, greeting }: DecoderOptions) {
     this.#talk = new Conversation(sink, clock);
-    this.#questions = new Questions(this.#talk, (bytes) => this.#toResource.add(bytes), messageBytesMax);
+    const forward = (bytes: Uint8Array) => this.#toResource.add(bytes);
+    this.#questions = new Questions(this.#talk, forward, messageBytesMax);
+    this.#waiting = new Waiting({
+      talk: this.#talk,
+      accept: (type, message) => this.#questions.accept(type, message),
+      forward,
+      bytesMax: messageBytesMax,
+    });
     const answers = new Answers(this.#talk, (bytes) => this.#toClient.add(bytes));
     this.#fromClient = new Splitter(
       {
         streams: (type) => this.#checkType(type),
-        message: (type, message) => this.#questions.take(type, message),
+        message: (type, message) => this.#waiting.take(type, message),
         piece: () => undefined,
       },
       messageBytesMax,
@@ -54,7 +63,10 @@ class PostgresDecoder implements Decoder {
     this.#fromResource = new Splitter(
       {
         streams: (type) => answers.streams(type),
-        message: (type, message) => answers.message(type, message),
+        message: (type, message) => {
+          answers.message(type, message);
+          this.#waiting.resume(); // at every message: what it allows must not depend on how the bytes were cut
+        },
         piece: (_type, bytes) => answers.piece(bytes),
       },
       messageBytesMax,
@@ -63,7 +75,7 @@ class PostgresDecoder implements Decoder {
   }
 
   get heldBytes(): number {
-    return this.#fromClient.heldBytes + this.#fromResource.heldBytes + this.#questions.waitingBytes;
+    return this.#fromClient.heldBytes + this.#fromResource.heldBytes + this.#waiting.bytes;
   }
 
   client(chunk: Uint8Array): Step {
@@ -77,7 +89,7 @@ class PostgresDecoder implements Decoder {
     return this.#run(() => {
       this.#fromResource.push(chunk);
       this.#talk.head?.result?.digesting.flush(); // before the chunk passes on to others
-      this.#questions.resume();
+      this.#questions.endOfChunk();
     });
   }
 
@@ -85,6 +97,7 @@ class PostgresDecoder implements Decoder {
     this.#isClientGone = true;
     return this.#run(() => {
       if (!this.#fromClient.isBetween) throw new ProtocolError('truncated', 'the connection ended inside a message');
+      this.#waiting.ended();
     });
   }
 
@@ -101,12 +114,13 @@ class PostgresDecoder implements Decoder {
       this.#talk.loseAll();
       // Whoever said goodbye gets no error after it.
       const isListening = !this.#isClientGone && !this.#questions.isTerminated;
-      if (isListening) this.#toClient.add(encodeErrorResponse({ severity: 'FATAL', code: sqlStateOf(code), message }));
+      if (isListening) this.#tell({ severity: 'FATAL', code: sqlStateOf(code), message });
       this.#end({ by: 'refused', reason: code });
     });
   }
 
   cancel(): boolean {
+    if (this.#isOver) return false;
     const running = this.#talk.awaited.find((item) => item.expectsOutcome);
     this.#talk.sink.append({ kind: 'cancel', ...(running ? { of: running.entry } : {}) });
     if (running) this.#talk.cancelWanted = true;
@@ -120,26 +134,37 @@ class PostgresDecoder implements Decoder {
     try {
       act();
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#refuse(error);
+      if (error instanceof ProtocolError) this.#refuse(error);
+      else {
+        this.#takeStep(); // the record failed in the middle: nothing of this goes anywhere, now or later
+        throw error;
+      }
     }
+    return this.#takeStep();
+  }
+
+  #takeStep(): Step {
     this.#toResource.flush();
     this.#toClient.flush();
     return this.#step;
   }
 
   #refuse({ reason, message }: ProtocolError): void {
+    this.#questions.endOfChunk(); // what came before the fault was good
     this.#talk.sink.append({ kind: 'refusal', reason, message });
     this.#talk.loseAll();
-    this.#toClient.add(
-      encodeErrorResponse({
-        severity: 'FATAL',
-        code: '08P01',
-        message: `hoop refused this connection's bytes: ${message}`,
-        hint: 'What cannot be decoded cannot be recorded, and what cannot be recorded is not forwarded. Connect again.',
-      }),
-    );
+    this.#tell({
+      severity: 'FATAL',
+      code: '08P01',
+      message: `hoop refused this connection's bytes: ${message}`,
+      hint: 'What cannot be decoded cannot be recorded, and what cannot be recorded is not forwarded. Connect again.',
+    });
     this.#end({ by: 'refused', reason });
+  }
+
+  /** In the middle of a row that is on its way to the client, an error would be taken for a piece of the row. */
+  #tell(error: ErrorFields): void {
+    if (!this.#fromResource.isStreaming) this.#toClient.add(encodeErrorResponse(error));
   }
 
   #end(end: StreamEnd): void {

@@ -301,6 +301,42 @@ export function decodeCommandComplete(body: Uint8Array): string {
   return tag;
 }
 
+export interface Notification {
+  processId: number;
+  channel: Uint8Array;
+  payload: Uint8Array;
+}
+
+export function decodeNotification(body: Uint8Array): Notification {
+  const reader = new ByteReader(body);
+  const processId = reader.int32();
+  const channel = reader.cstring();
+  const payload = reader.cstring();
+  reader.done();
+  return { processId, channel, payload };
+}
+
+/** CopyInResponse and CopyOutResponse: overall format, and one for each column. */
+export interface CopyResponse {
+  format: number;
+  columnFormats: number[];
+}
+
+export function decodeCopyResponse(body: Uint8Array): CopyResponse {
+  const reader = new ByteReader(body);
+  const format = reader.uint8();
+  const columnFormats = list(reader.uint16(), () => reader.int16());
+  reader.done();
+  return { format, columnFormats };
+}
+
+export function decodeFunctionCallResponse(body: Uint8Array): Uint8Array | null {
+  const reader = new ByteReader(body);
+  const result = value(reader);
+  reader.done();
+  return result;
+}
+
 export type TransactionStatus = 'I' | 'T' | 'E';
 
 export function decodeReadyForQuery(body: Uint8Array): TransactionStatus {

@@ -22,7 +22,7 @@ import {
   textOf,
   type Bind,
 } from './messages.ts';
-import type { Definition } from './names.ts';
+import { portalKey, statementKey, type Definition } from './names.ts';
 
 const empty = new Uint8Array(0);
 /** Answered by the server's own error 26000 / 34000, whatever SQL did before: nothing can be named "". */
@@ -41,10 +41,7 @@ const closeUnnamed = {
 export class Questions {
   readonly #talk: Conversation;
   readonly #forward: (bytes: Uint8Array) => void;
-  readonly #waitingBytesMax: number;
-  /** Messages that nobody can read yet, because an answer decides what they mean. */
-  #waiting: Uint8Array[] = [];
-  #waitingBytes = 0;
+  readonly #messageBytesMax: number;
   /** A run of CopyData messages that lie one behind the other in a chunk. */
   readonly #copyData = new ByteRuns((bytes) => this.#record(bytes));
   isTerminated = false;
@@ -52,71 +49,16 @@ export class Questions {
   constructor(talk: Conversation, forward: (bytes: Uint8Array) => void, messageBytesMax: number) {
     this.#talk = talk;
     this.#forward = forward;
-    this.#waitingBytesMax = messageBytesMax;
-  }
-
-  get waitingBytes(): number {
-    return this.#waitingBytes;
-  }
-
-  /** A whole message. Throws ProtocolError. */
-  take(type: number, message: Uint8Array): void {
-    if (this.isTerminated) throw new ProtocolError('after-terminate', 'a message after Terminate');
-    if (this.#waiting.length > 0 || this.#mustWait(type, message)) return this.#wait(message);
-    this.#accept(type, message);
+    this.#messageBytesMax = messageBytesMax;
   }
 
   endOfChunk(): void {
     this.#copyData.flush();
   }
 
-  /** Answers came: what waited for them may be readable now. */
-  resume(): void {
-    while (this.#waiting.length > 0) {
-      const message = this.#waiting[0]!;
-      if (this.#mustWait(message[0]!, message)) break;
-      this.#waiting.shift();
-      this.#waitingBytes -= message.length;
-      this.#accept(message[0]!, message);
-    }
-    this.#copyData.flush();
-  }
-
-  #wait(message: Uint8Array): void {
-    this.#waitingBytes += message.length;
-    if (this.#waitingBytes > this.#waitingBytesMax) {
-      throw new ProtocolError(
-        'too-much-waiting',
-        `more than ${this.#waitingBytesMax} bytes sent ahead of an answer that decides their meaning`,
-      );
-    }
-    this.#waiting.push(Uint8Array.prototype.slice.call(message));
-  }
-
-  /** True while an answer on its way decides what this message means. */
-  #mustWait(type: number, message: Uint8Array): boolean {
-    const { statements, portals, segment, copyIn, awaited } = this.#talk;
-    const body = () => message.subarray(headerBytes);
-    switch (type) {
-      case frontendType.bind:
-        return statements.isUndecided(textOf(decodeBind(body()).statement), segment);
-      case frontendType.execute:
-        return portals.isUndecided(textOf(decodeExecute(body()).portal), segment);
-      case frontendType.describe: {
-        const { what, name } = decodeTarget(body());
-        return what === 'statement' && statements.isUndecided(textOf(name), segment);
-      }
-      case frontendType.copyData:
-      case frontendType.copyDone:
-      case frontendType.copyFail:
-        // Only the server's CopyInResponse makes these part of a statement.
-        return copyIn === undefined && awaited.some(({ kind }) => kind === 'query' || kind === 'execute');
-      default:
-        return false;
-    }
-  }
-
-  #accept(type: number, message: Uint8Array): void {
+  /** A whole message, to be read now. Throws ProtocolError. */
+  accept(type: number, message: Uint8Array): void {
+    if (this.isTerminated) throw new ProtocolError('after-terminate', 'a message after Terminate');
     if (type !== frontendType.copyData) this.#copyData.flush();
     if (this.#talk.copyIn !== undefined) return this.#whileCopying(type, message);
     const body = message.subarray(headerBytes);
@@ -155,7 +97,7 @@ export class Questions {
     this.#forward(message);
     if (this.#isSkipped(entry)) return;
     talk.unnamed = undefined; // a Query drops the server's unnamed statement
-    talk.doubtPortals();
+    talk.acts++;
     talk.expect({ kind: 'query', entry, expectsOutcome: true });
     talk.segment++;
   }
@@ -172,7 +114,7 @@ export class Questions {
     });
     this.#forward(message);
     if (this.#isSkipped(entry)) return;
-    this.#talk.doubtPortals();
+    this.#talk.acts++;
     this.#talk.expect({ kind: 'function-call', entry, expectsOutcome: true });
     this.#talk.segment++;
   }
@@ -190,8 +132,14 @@ export class Questions {
     });
     this.#forward(message);
     if (this.#talk.isSkipping) return;
-    const definition: Definition = { parse: entry, text: Uint8Array.prototype.slice.call(text), types };
-    this.#talk.statements.send(textOf(name), definition, this.#talk.segment);
+    const definition: Definition = {
+      parse: entry,
+      text: Uint8Array.prototype.slice.call(text),
+      types,
+      reading: isPlain(text) ? undefined : this.#talk.reading,
+    };
+    this.#talk.statements.send(statementKey(name), definition, this.#talk.segment);
+    this.#checkNames();
     const by = this.#talk.expect({ kind: 'parse', entry, changes: 'statement', expectsOutcome: false });
     if (name.length === 0) this.#talk.unnamed = { definition, segment: this.#talk.segment, by, isAnswered: false };
   }
@@ -199,7 +147,8 @@ export class Questions {
   #bind(message: Uint8Array, body: Uint8Array): void {
     const talk = this.#talk;
     const bind = decodeBind(body);
-    const definition = talk.statements.get(textOf(bind.statement), talk.segment);
+    const portal = portalKey(bind.portal);
+    const definition = this.#definitionOf(bind.statement);
     const entry = this.#append({
       verb: 'bind',
       expectsOutcome: false,
@@ -214,33 +163,39 @@ export class Questions {
     if (definition) this.#ensureUnnamed(definition, entry);
     if (bind.statement.length === 0) this.#forward(message);
     else this.#forwardUnnamedBind(bind, body);
-    talk.portals.send(textOf(bind.portal), { bind: entry, isCertain: true }, talk.segment);
+    talk.acts++; // planning runs functions that say they are immutable
+    talk.portals.send(portal, { bind: entry, surelyAt: talk.acts }, talk.segment);
+    this.#checkNames();
     talk.expect({ kind: 'bind', entry, changes: 'portal', expectsOutcome: false, ...(error ? { error } : {}) });
   }
 
   #execute(message: Uint8Array, body: Uint8Array): void {
     const talk = this.#talk;
     const { portal: name, rowLimit } = decodeExecute(body);
-    const portal = talk.portals.get(textOf(name), talk.segment);
+    const portal = talk.portals.get(portalKey(name), talk.segment);
+    // The unnamed portal cannot be named by SQL.
+    const isSure = name.length === 0 || portal?.surelyAt === talk.acts;
     const entry = this.#append({
       verb: 'execute',
       expectsOutcome: true,
       portalName: name,
       rowLimit,
       ...(portal ? { of: portal.bind } : {}),
-      ...(portal && !portal.isCertain && name.length > 0 ? { resolved: false } : {}),
+      ...(portal && !isSure ? { resolved: false } : {}),
     });
     if (this.#isSkipped(entry)) return this.#forward(message);
     const error = portal ? undefined : this.#unknown('portal', name, entry);
     this.#forward(portal ? message : encodeExecute({ portal: empty, rowLimit }));
-    talk.doubtPortals(portal);
+    talk.acts++;
+    if (portal && isSure) portal.surelyAt = talk.acts; // its own running does not change what it is
     talk.expect({ kind: 'execute', entry, expectsOutcome: true, ...(error ? { error } : {}) });
   }
 
   #describe(message: Uint8Array, body: Uint8Array): void {
     const talk = this.#talk;
     const { what, name } = decodeTarget(body);
-    const definition = what === 'statement' ? talk.statements.get(textOf(name), talk.segment) : undefined;
+    if (what === 'portal') portalKey(name);
+    const definition = what === 'statement' ? this.#definitionOf(name) : undefined;
     const named = what === 'statement' ? { statementName: name } : { portalName: name };
     const entry = this.#append({
       verb: 'describe',
@@ -263,12 +218,13 @@ export class Questions {
   #close(message: Uint8Array, body: Uint8Array): void {
     const talk = this.#talk;
     const { what, name } = decodeTarget(body);
+    if (what === 'portal') portalKey(name); // refused before it is forwarded
     const named = what === 'statement' ? { statementName: name } : { portalName: name };
     const entry = this.#append({ verb: 'close', expectsOutcome: false, ...named });
     this.#forward(message);
     if (talk.isSkipping) return;
-    const names = what === 'statement' ? talk.statements : talk.portals;
-    names.send(textOf(name), null, talk.segment);
+    if (what === 'statement') talk.statements.send(statementKey(name), null, talk.segment);
+    else talk.portals.send(portalKey(name), null, talk.segment);
     if (what === 'statement' && name.length === 0) talk.unnamed = undefined;
     talk.expect({ kind: 'close', entry, changes: what, expectsOutcome: false });
   }
@@ -327,6 +283,24 @@ export class Questions {
 
   // ── names ─────────────────────────────────────────────────────────────────
 
+  /**
+   * What a statement's name stands for. Nothing, if the server would now cut the same bytes into other tokens than those that were
+   * recorded: it has to be sent again.
+   */
+  #definitionOf(name: Uint8Array): Definition | undefined {
+    const definition = this.#talk.statements.get(statementKey(name), this.#talk.segment);
+    if (definition?.reading !== undefined && definition.reading !== this.#talk.reading) return undefined;
+    return definition;
+  }
+
+  #checkNames(): void {
+    if (this.#talk.statements.bytes + this.#talk.portals.bytes <= this.#messageBytesMax) return;
+    throw new ProtocolError(
+      'too-many-names',
+      `prepared statements and portals of over ${this.#messageBytesMax} bytes on one connection; close those that are done with`,
+    );
+  }
+
   /** Makes the server's unnamed statement this definition, unless it surely is: answered, or sent in this very segment. */
   #ensureUnnamed(definition: Definition, owner: Sequence): void {
     const talk = this.#talk;
@@ -375,6 +349,9 @@ export class Questions {
     return true;
   }
 }
+
+/** Neither a backslash nor a byte over 0x7f: the same tokens whatever the encoding and standard_conforming_strings. */
+const isPlain = (text: Uint8Array): boolean => text.every((byte) => byte < 0x80 && byte !== 0x5c);
 
 /** Values with the best type known: what the server described, else what the client declared, else 0. */
 function parametersOf({ formats, values }: Bind, definition: Definition | undefined): Parameter[] {

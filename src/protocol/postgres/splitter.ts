@@ -43,6 +43,11 @@ export class Splitter {
     return this.#held.length === 0 && this.#streaming === 0;
   }
 
+  /** True inside a message whose first bytes were handed on already. */
+  get isStreaming(): boolean {
+    return this.#streaming > 0;
+  }
+
   /** Throws ProtocolError. What was found before the fault has been handed over already. */
   push(chunk: Uint8Array): void {
     let at = 0;
