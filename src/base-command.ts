@@ -52,4 +52,3 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     process.exitCode = exitCodeOf(shown);
   }
 }
-

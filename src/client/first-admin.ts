@@ -1,18 +1,20 @@
 import { UserError } from '../shared/errors.ts';
-import { notAGateway, ownAddress, type GatewayFetch } from './gateway-fetch.ts';
-import { normaliseGateway } from './gateway-url.ts';
+import { notAGateway, openGatewayFetch, ownAddress } from './gateway-fetch.ts';
+import { chooseGateway, normaliseGateway } from './gateway-url.ts';
 
 export interface FirstAdmin {
-  gateway: string;
+  gateway?: string | undefined;
+  caFile?: string | undefined;
   code: string;
   name: string;
   password: string;
 }
 
 /** Makes the first administrator by the gateway's own set-up page: the same form, the same checks, without a browser. */
-export async function createFirstAdmin(admin: FirstAdmin, send: GatewayFetch): Promise<{ gateway: string }> {
+export async function createFirstAdmin(admin: FirstAdmin): Promise<{ gateway: string }> {
   const { code, name, password } = admin;
-  const gateway = normaliseGateway(await ownAddress(admin.gateway, send));
+  const send = await openGatewayFetch(admin.caFile ?? (process.env['HOOP_CA_FILE'] || undefined));
+  const gateway = normaliseGateway(await ownAddress(await chooseGateway(admin.gateway), send));
   const page = await send(`${gateway}/setup?code=${encodeURIComponent(code)}`);
   const shown = await page.text();
   const csrf = /name="csrf" value="([^"]*)"/.exec(shown)?.[1];
@@ -31,9 +33,13 @@ export async function createFirstAdmin(admin: FirstAdmin, send: GatewayFetch): P
 function refused(url: string, status: number, page: string): UserError {
   const why = /class="note bad"[^>]*>([^<]*)</.exec(page)?.[1]?.trim();
   if (status === 410)
-    return new UserError('HOOP_DENIED', 'the set-up code is wrong, used or expired, or there is an administrator already', {
-      next: 'restart the gateway for a new code, or ask the administrator for an account',
-    });
+    return new UserError(
+      'HOOP_DENIED',
+      'the set-up code is wrong, used or expired, or there is an administrator already',
+      {
+        next: 'restart the gateway for a new code, or ask the administrator for an account',
+      },
+    );
   if (status === 429)
     return new UserError('HOOP_LIMIT', why ?? 'too many wrong set-up codes', { next: 'try again in some minutes' });
   if (status === 400 && why !== undefined)

@@ -86,7 +86,9 @@ export class GatewayApi {
 
   async #get<S extends z.ZodType>(schema: S, path: string, query: Query = {}): Promise<z.infer<S>> {
     const given = Object.entries(query).filter(([, value]) => value !== undefined);
-    const search = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString();
+    const search = new URLSearchParams(
+      given.map(([name, value]): [string, string] => [name, String(value)]),
+    ).toString();
     const answer = await this.#request('GET', search === '' ? path : `${path}?${search}`);
     return this.#checked(schema, await jsonOf(answer));
   }
@@ -104,7 +106,8 @@ export class GatewayApi {
     try {
       return await this.#once(method, path, body);
     } catch (error) {
-      if (!(error instanceof UserError) || error.code !== 'HOOP_SIGN_IN' || !(error instanceof Unauthorized)) throw error;
+      if (!(error instanceof UserError) || error.code !== 'HOOP_SIGN_IN' || !(error instanceof Unauthorized))
+        throw error;
       await this.#authorization.refused(error.accessToken);
       return this.#once(method, path, body);
     }

@@ -21,9 +21,12 @@ async function readPiped(input: NodeJS.ReadStream): Promise<string> {
   for await (const chunk of input) {
     chunks.push(chunk as Buffer);
     bytes += (chunk as Buffer).length;
-    if (bytes > bytesMax) throw new UserError('HOOP_USAGE', 'the password on stdin is too long', { next: 'pipe in one line' });
+    if (bytes > bytesMax)
+      throw new UserError('HOOP_USAGE', 'the password on stdin is too long', { next: 'pipe in one line' });
   }
-  const password = Buffer.concat(chunks).toString('utf8').replace(/\r?\n$/, '');
+  const password = Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
   if (password !== '' && !password.includes('\n')) return password;
   throw new UserError('HOOP_USAGE', 'stdin does not hold one password', { next: 'pipe in one line: the password' });
 }

@@ -11,6 +11,8 @@ const gatewaySettingsSchema = z.object({
   user: z.string().optional(),
   /** The local port each resource had first. */
   ports: z.record(z.string(), z.number().int().min(1).max(65_535)).default({}),
+  /** Names for completion. */
+  resources: z.array(z.string()).default([]),
 });
 export type GatewaySettings = z.infer<typeof gatewaySettingsSchema>;
 
@@ -53,7 +55,7 @@ export async function updateSettings(
 
 /** The entry of one gateway, made where there is none. */
 export function gatewaySettings(settings: Settings, gateway: string): GatewaySettings {
-  return (settings.gateways[gateway] ??= { aliases: [], ports: {} });
+  return (settings.gateways[gateway] ??= { aliases: [], ports: {}, resources: [] });
 }
 
 export async function rememberedPort(gateway: string, resource: string): Promise<number | undefined> {

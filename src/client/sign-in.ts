@@ -59,7 +59,7 @@ export async function signIn(options: SignInOptions): Promise<string> {
 export async function signInAgain(options: SignInOptions): Promise<void> {
   const { gateway, store, signal } = options;
   const before = await store.read(gateway);
-  for (let lock: HeldLock | undefined; !signal.aborted; ) {
+  for (let lock: HeldLock | undefined; !signal.aborted;) {
     const taken = await tryLock(signInLockPath(gateway));
     if ('release' in taken) lock = taken;
     try {

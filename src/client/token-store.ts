@@ -42,10 +42,7 @@ export async function openTokenStore(): Promise<TokenStore> {
  * At sign-in: the recorded store; else the keychain where it works, and otherwise a file, said once. `wanted` changes the choice on
  * purpose. What was chosen is recorded and never changes by itself.
  */
-export async function chooseTokenStore(
-  say: (line: string) => void,
-  wanted?: 'keychain' | 'file',
-): Promise<TokenStore> {
+export async function chooseTokenStore(say: (line: string) => void, wanted?: 'keychain' | 'file'): Promise<TokenStore> {
   const recorded = (await readSettings()).tokenStore;
   const kind = wanted ?? recorded;
   if (kind !== undefined && kind === recorded) return storeOf(kind);
@@ -84,7 +81,8 @@ function keychainStore(): TokenStore {
 /** For refreshing: one process of this user at a time, whichever store. */
 export const tokenLockPath = (gateway: string): string => join(configDir(), 'tokens', `${digest(gateway)}.lock`);
 /** For signing in: one device code of this user at a time. */
-export const signInLockPath = (gateway: string): string => join(configDir(), 'tokens', `${digest(gateway)}.sign-in.lock`);
+export const signInLockPath = (gateway: string): string =>
+  join(configDir(), 'tokens', `${digest(gateway)}.sign-in.lock`);
 
 /** Addresses are no file names. */
 const digest = (gateway: string): string => createHash('sha256').update(gateway).digest('hex').slice(0, 32);

@@ -5,7 +5,14 @@
  */
 const dangerous = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}]/gu;
 
-const short: Record<string, string> = { '\0': '\\0', '\b': '\\b', '\f': '\\f', '\r': '\\r', '\v': '\\v', '\u001B': '\\e' };
+const short: Record<string, string> = {
+  '\0': '\\0',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\r': '\\r',
+  '\v': '\\v',
+  '\u001B': '\\e',
+};
 
 export interface EscapeOptions {
   /** Keep \n and \t as they are, for text of several lines. */

@@ -65,6 +65,7 @@ export function debugStack(error: unknown, environment: NodeJS.ProcessEnv): stri
   if (!DEBUG && (!HOOP_DEBUG || HOOP_DEBUG === '0')) return undefined;
   if (!(error instanceof Error)) return undefined;
   const stack = error.stack ?? String(error);
-  return error.cause === undefined ? stack : `${stack}\ncaused by: ${debugStack(error.cause, environment) ?? String(error.cause)}`;
+  return error.cause === undefined
+    ? stack
+    : `${stack}\ncaused by: ${debugStack(error.cause, environment) ?? String(error.cause)}`;
 }
-

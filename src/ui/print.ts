@@ -35,7 +35,12 @@ export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]
     if (columns[index]?.alignRight) return ' '.repeat(Math.max(0, width - displayWidth(text))) + text;
     return index === columns.length - 1 ? text : padToWidth(text, width);
   };
-  const head = tone.faint(columns.map(({ title }, index) => padded(title, index)).join(gap).trimEnd());
+  const head = tone.faint(
+    columns
+      .map(({ title }, index) => padded(title, index))
+      .join(gap)
+      .trimEnd(),
+  );
   const lines = rows.map((row, line) =>
     columns
       .map(({ paint }, index) => {

@@ -1,0 +1,32 @@
+import { Flags } from '@oclif/core';
+import { BaseCommand } from '../../base-command.ts';
+import type { Grant } from '../../shared/api.ts';
+
+export default class GrantsAdd extends BaseCommand<typeof GrantsAdd> {
+  static override summary = 'Let a user or a group reach a resource. Without a grant nobody does.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --user alice --resource orders-db',
+    "<%= config.bin %> <%= command.id %> --group backend --resource '*'",
+  ];
+  static override enableJsonFlag = true;
+  static override flags = {
+    user: Flags.string({ description: 'who: a user', exactlyOne: ['user', 'group'] }),
+    group: Flags.string({ description: 'who: all users of a group', exactlyOne: ['user', 'group'] }),
+    resource: Flags.string({ description: 'what: a resource, or * for all', required: true }),
+  };
+
+  async run(): Promise<Grant> {
+    const { flags } = await this.parse(GrantsAdd);
+    const { api } = await this.gateway(flags);
+    const { user, group, resource } = flags;
+    const grant = await api.createGrant({
+      resource,
+      ...(user === undefined ? {} : { user }),
+      ...(group === undefined ? {} : { group }),
+    });
+    const who = grant.user ?? `group ${grant.group}`;
+    this.say(`${who} may reach ${grant.resource === '*' ? 'every resource' : grant.resource}. The grant:`);
+    this.log(grant.id);
+    return grant;
+  }
+}

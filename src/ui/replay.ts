@@ -1,0 +1,76 @@
+import type { Session, Statement } from '../shared/api.ts';
+import { byteSize, count, duration, escapeControl, facts, localTime, offset, tone } from './print.ts';
+import { sessionDuration, sessionState } from './session-table.ts';
+
+const indent = '    ';
+
+/** Who, what, when, and how it ended. */
+export function replayHeader(session: Session): string {
+  const { actor, actorInstance, protocol, agent, startedAt, endedAt, streams, errors, statements, continues } = session;
+  return facts([
+    ['session', session.id],
+    ['user', session.user],
+    ['actor', `${actor === null ? 'not declared' : `${actor} (as declared)`}, instance ${actorInstance}`],
+    ['resource', `${session.resource} (${protocol}) through ${agent}`],
+    [
+      'from',
+      endedAt === null
+        ? `${localTime(startedAt)}, still running`
+        : `${localTime(startedAt)} to ${localTime(endedAt)} (${sessionDuration(session, 0)})`,
+    ],
+    ['state', sessionState(session)],
+    ['holds', `${count(statements, 'statement')}, ${count(errors, 'error')}, ${count(streams, 'stream')}`],
+    ...(continues === null ? [] : [['continues', continues] as const]),
+  ]);
+}
+
+/** One statement: where and when, its text, its parameters, what came of it. Everything recorded is made harmless. */
+export function replayStatement(statement: Statement, session: Pick<Session, 'startedAt'>): string {
+  const head = `#${statement.seq}  ${offset(session.startedAt, statement.at)}  stream ${statement.stream}`;
+  const verb = statement.verb === 'query' || statement.verb === 'execute' ? '' : `  ${escapeControl(statement.verb)}`;
+  return [tone.faint(head + verb), ...bodyLines(statement), `${indent}${outcomeLine(statement)}`].join('\n');
+}
+
+function bodyLines(statement: Statement): string[] {
+  const { text, parameters, arguments: words, portal, rowLimit, dataBytes, redactions, textBase64 } = statement;
+  const lines = text === null ? [] : escapeControl(text.trimEnd(), { multiline: true }).split('\n').map(strong);
+  if (words) lines.push(words.map((word) => escapeControl(word)).join(' '));
+  if (textBase64 !== undefined) lines.push(tone.warn('(not valid UTF-8; --json has the exact bytes)'));
+  parameters.forEach(({ base64, shown }, index) => {
+    const value = base64 === null ? tone.faint('NULL') : escapeControl(shown);
+    lines.push(`$${index + 1} = ${value}`);
+  });
+  if (portal) lines.push(`portal ${escapeControl(portal)}`);
+  if (rowLimit) lines.push(`at most ${count(rowLimit, 'row')} this time`);
+  if (dataBytes !== undefined) lines.push(`COPY data: ${byteSize(dataBytes)}`);
+  for (const rule of redactions ?? []) lines.push(tone.warn(`withheld from the record: ${escapeControl(rule)}`));
+  return lines.map((line) => indent + line);
+}
+
+const strong = (line: string): string => tone.strong(line);
+
+/** Words first: `OK`, `ERROR`, `SKIPPED` …; colour only repeats them. */
+function outcomeLine({ outcome }: Statement): string {
+  if (outcome === null) return tone.warn('no outcome recorded');
+  const { status, tag, rows, errorCode, errorMessage, durationMicros } = outcome;
+  const time = durationMicros === undefined ? '' : tone.faint(` · ${duration(durationMicros)}`);
+  const why = escapeControl([errorCode, errorMessage].filter((part) => part !== undefined).join(' '));
+  switch (status) {
+    case 'ok':
+      return tone.good(['OK', escapeControl(tag ?? rowsShown(rows))].filter(Boolean).join(' ')) + time;
+    case 'suspended':
+      return tone.good(['SUSPENDED', rowsShown(rows), '(more to fetch)'].filter(Boolean).join(' ')) + time;
+    case 'error':
+      return tone.bad(`ERROR ${why}`.trimEnd()) + time;
+    case 'refused':
+      return tone.bad(`REFUSED by hoop, not forwarded: ${why}`) + time;
+    case 'cancelled':
+      return tone.warn(`CANCELLED ${why}`.trimEnd()) + time;
+    case 'skipped':
+      return tone.warn('SKIPPED after an error before it in the pipeline');
+    case 'unknown':
+      return tone.warn('UNKNOWN: whether it took effect was never heard');
+  }
+}
+
+const rowsShown = (rows: number | undefined): string => (rows === undefined ? '' : count(rows, 'row'));
