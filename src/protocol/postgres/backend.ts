@@ -91,37 +91,39 @@ async function logIn(transport: Transport, context: BackendContext): Promise<Bac
 }
 
 async function authenticate(transport: Transport, reader: LoginReader, context: BackendContext): Promise<void> {
-  for (;;) {
-    const body = await expectAuthentication(reader);
-    const fields = new ByteReader(body);
-    const kind = fields.int32();
-    switch (kind) {
-      case 0:
-        return;
-      case 3:
-        // A server (or somebody in between) could ask for the password itself.
-        if (!transport.encrypted)
-          throw unreachable(
-            'the resource asks for the password in clear text outside TLS',
-            'use scram-sha-256 in pg_hba.conf, or TLS',
-          );
-        await transport.write(encodeMessage(frontendType.password, ...cstring(bytesOf(passwordOf(context)))));
-        break;
-      case 5:
-        await transport.write(
-          encodeMessage(frontendType.password, ...cstring(bytesOf(md5Password(context, fields.bytes(4))))),
-        );
-        break;
-      case 10:
-        return scram(transport, reader, { context, mechanisms: textOf(fields.rest()).split('\0') });
-      default:
+  const fields = new ByteReader(await expectAuthentication(reader));
+  const kind = fields.int32();
+  switch (kind) {
+    case 0:
+      return;
+    case 3:
+      // A server (or somebody in between) could ask for the password itself.
+      if (!transport.encrypted)
         throw unreachable(
-          `the resource asks for an authentication (${kind}) that hoop does not speak`,
-          'use scram-sha-256 in pg_hba.conf',
+          'the resource asks for the password in clear text outside TLS',
+          'use scram-sha-256 in pg_hba.conf, or TLS',
         );
-    }
+      await sendPassword(transport, passwordOf(context));
+      break;
+    case 5:
+      await sendPassword(transport, md5Password(context, fields.bytes(4)));
+      break;
+    case 10:
+      await scram(transport, reader, { context, mechanisms: textOf(fields.rest()).split('\0') });
+      break;
+    default:
+      throw unreachable(
+        `the resource asks for an authentication (${kind}) that hoop does not speak`,
+        'use scram-sha-256 in pg_hba.conf',
+      );
   }
+  // One question, one answer: a server that keeps asking is collecting answers.
+  const end = new ByteReader(await expectAuthentication(reader)).int32();
+  if (end !== 0) throw new ProtocolError('desync', 'the server asks for a password again');
 }
+
+const sendPassword = (transport: Transport, password: string): Promise<void> =>
+  transport.write(encodeMessage(frontendType.password, ...cstring(bytesOf(password))));
 
 async function scram(
   transport: Transport,
@@ -147,8 +149,6 @@ async function scram(
   const proof = await exchange.proof(textOf(await sasl(reader, 11)));
   await transport.write(encodeMessage(frontendType.password, bytesOf(proof)));
   exchange.checkServer(textOf(await sasl(reader, 12)));
-  const ok = new ByteReader(await expectAuthentication(reader)).int32();
-  if (ok !== 0) throw new ProtocolError('scram', 'the server went on after the last SCRAM message');
 }
 
 async function sasl(reader: LoginReader, expected: number): Promise<Uint8Array> {

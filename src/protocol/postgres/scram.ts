@@ -33,8 +33,12 @@ export async function makeVerifier(password: string, salt: Uint8Array, iteration
 const spaces = /[\u00A0\u1680\u2000-\u200B\u202F\u205F\u3000]/gu;
 const nothing = /\u00AD|\u034F|\u1806|[\u180B-\u180D]|\u200C|\u200D|\u2060|[\uFE00-\uFE0F]|\uFEFF/gu;
 
-/** SASLprep (RFC 4013) without its prohibitions: PostgreSQL takes a password that breaks those as it is. */
+/** Planes that Unicode 3.2, which SASLprep is written for, left empty: emoji above all. */
+const unassigned = /[\u{1F000}-\u{1FFFF}]/u;
+
+/** SASLprep (RFC 4013) as PostgreSQL does it: a password that breaks its prohibitions is taken as it is. */
 function normalize(password: string): string {
+  if (unassigned.test(password)) return password;
   return password.replaceAll(spaces, ' ').replaceAll(nothing, '').normalize('NFKC');
 }
 
