@@ -67,7 +67,12 @@ async function openAll({ options, gateway, screen, signal }: OpenAll): Promise<(
   const { resources, actor, port, caFile } = options;
   const open = (resource: string) =>
     connectResource({
-      ...{ gateway, resource, actor, port, caFile, signal },
+      gateway,
+      resource,
+      actor,
+      port,
+      caFile,
+      signal,
       onState: (state) => screen.show(resource, state),
       showPrompt: (prompt) => screen.prompt(prompt),
     });
@@ -83,7 +88,7 @@ async function openAll({ options, gateway, screen, signal }: OpenAll): Promise<(
   await signIn({ gateway: gateway.url, send: gateway.send, store: await chooseTokenStore(options.say), show, signal });
   return report(
     await Promise.all(
-      first.map((one, index) =>
+      first.map(async (one, index) =>
         one instanceof UserError && one.code === 'HOOP_SIGN_IN' ? attempt(resources[index]!) : one,
       ),
     ),

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import type { Server } from 'node:http';
 import { systemClock, type Clock } from '../shared/clock.ts';
+import type { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { openCatalog } from '../store/catalog.ts';
 import { lockDataDir } from '../store/lock.ts';
 import { openRegistry, type Registry } from '../store/registry.ts';
 import { AgentLinks } from './agent-links.ts';
+import type { ApiPorts } from './api/ports.ts';
 import { listenHost, listenPort, type GatewayConfig } from './config.ts';
 import { createHttp } from './http.ts';
 import { mayReach } from './identity/authorise.ts';
@@ -43,91 +44,99 @@ export interface RunningGateway {
 /** Puts a gateway together, recovers what the last run left, and listens. The data directory is locked until `stop`. */
 export async function startGateway(config: GatewayConfig, options: GatewayOptions): Promise<RunningGateway> {
   const { log, clock = systemClock, colocatedKeys = new Set<string>() } = options;
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  const lock = await lockDataDir(config.dataDir);
+  const opened: Opened = [];
   try {
-    return await assemble(config, { log, clock, colocatedKeys }, () => lock.release());
+    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+    const lock = await lockDataDir(config.dataDir);
+    opened.push(() => lock.release());
+    return await assemble(config, { log, clock, colocatedKeys }, opened);
   } catch (error) {
-    await lock.release();
+    await closeAll(opened);
     throw error;
   }
+}
+
+/** What is open and how it is closed, in the order of opening. */
+type Opened = (() => unknown)[];
+
+async function closeAll(opened: Opened): Promise<void> {
+  for (const close of opened.splice(0).toReversed()) await close();
 }
 
 async function assemble(
   config: GatewayConfig,
   options: Required<GatewayOptions>,
-  release: () => Promise<void>,
+  opened: Opened,
 ): Promise<RunningGateway> {
   const { log, clock, colocatedKeys } = options;
-  const registry = openRegistry(config.dataDir, clock);
-  const catalog = openCatalog(config.dataDir);
-  const recorder = await openRecorder({
-    dataDir: config.dataDir,
-    catalog,
-    clock,
-    randomBytes,
-    gatewayKeyId: registry.keys.gateway.kid,
-    onFailure: (error) => {
-      log.error({ error: error.message }, 'the record cannot be written; sessions end');
-      void sessions.endWhere(() => true, recorderFailed);
-    },
-  });
-  const listening = await listenHttp({
-    host: listenHost(config),
-    port: listenPort(config),
-    tlsCert: config.tlsCert,
-    tlsKey: config.tlsKey,
-  });
+  const { tlsCert, tlsKey, behindProxy, messageBytesMax } = config;
+  const listening = await listenHttp({ host: listenHost(config), port: listenPort(config), tlsCert, tlsKey });
+  opened.push(() => listening.server.close());
   const url = (config.publicUrl ?? listening.url).replace(/\/+$/, '');
+  const onFailure = (error: UserError) => {
+    log.error({ error: error.message }, 'the record cannot be written; sessions end');
+    void sessions.endWhere(() => true, recorderFailed);
+  };
+  const { registry, catalog, recorder } = await openStores({ config, clock, onFailure, opened });
   const identity = await createIdentity({ publicUrl: url, registry, clock });
   const agents = new AgentLinks(registry.agents, log, colocatedKeys);
   const sessions = new LiveSessions({
     agents,
     recorder,
     catalog,
+    clock,
+    log,
+    messageBytesMax,
     mayReach: (principal, resource) => mayReach(registry, principal, resource),
     resourceIsKnown: (resource) => registry.agents.resource(resource) !== undefined,
     credentialKey: registry.keys.credentialKey,
-    clock,
-    log,
-    messageBytesMax: config.messageBytesMax,
   });
   endWithAccess(identity, registry, sessions);
-  const http = await createHttp({
-    server: listening.server,
-    identity,
-    registry,
-    ports: {
-      agents: {
-        online: (agent) => agents.byAgent(agent),
-        disconnect: (agent, reason) => agents.byAgent(agent)?.close(reason),
-      },
-      sessions: sessionsIndex(catalog, recorder, sessions),
+  const ports: ApiPorts = {
+    agents: {
+      online: (agent) => agents.byAgent(agent),
+      disconnect: (agent, reason) => agents.byAgent(agent)?.close(reason),
     },
-    behindProxy: config.behindProxy,
-    clock,
-    log,
-  });
-  serveUpgrades({ server: listening.server as Server, http, agents, sessions, log });
-  const setup = registry.users.isEmpty() ? registry.invitations.issue(null).secret : undefined;
+    sessions: sessionsIndex(catalog, recorder, sessions),
+    recordAct: ({ act, by, subject }) => log.info({ act, by: by.user, ...subject }, 'administrative act'),
+  };
+  const http = await createHttp({ server: listening.server, identity, registry, ports, behindProxy, clock, log });
+  opened.push(() => http.close());
+  serveUpgrades({ server: listening.server, http, agents, sessions, log });
+  const setupCode = registry.users.isEmpty() ? registry.invitations.issue(null).secret : undefined;
   return {
     url,
     registry,
     identity,
     sessions,
+    setupCode,
     interrupted: recorder.interrupted,
-    setupCode: setup,
-    setupUrl: setup === undefined ? undefined : `${url}/setup?code=${setup}`,
+    setupUrl: setupCode === undefined ? undefined : `${url}/setup?code=${setupCode}`,
     async stop() {
       await sessions.drain(limits.drainMillisMax);
       agents.closeAll('the gateway is stopping');
-      await http.close();
-      await recorder.close();
-      catalog.close();
-      registry.close();
-      await release();
+      await closeAll(opened);
     },
   };
+}
+
+interface OpenStores {
+  config: GatewayConfig;
+  clock: Clock;
+  onFailure: (error: UserError) => void;
+  opened: Opened;
+}
+
+/** Registry (truth), catalog (derived), recorder (which recovers what the last run left). */
+async function openStores({ config: { dataDir }, clock, onFailure, opened }: OpenStores) {
+  const registry = openRegistry(dataDir, clock);
+  opened.push(() => registry.close());
+  const catalog = openCatalog(dataDir);
+  opened.push(() => catalog.close());
+  const gatewayKeyId = registry.keys.gateway.kid;
+  const recorder = await openRecorder({ dataDir, catalog, clock, randomBytes, gatewayKeyId, onFailure });
+  opened.push(() => recorder.close());
+  return { registry, catalog, recorder };
 }
 
 /** A session does not outlive the access behind it. */
