@@ -29,6 +29,7 @@ export function statementItem(
     ...(event.portalName && event.portalName.length > 0 && { portal: asBuffer(event.portalName).toString('utf8') }),
     ...(event.rowLimit !== undefined && { rowLimit: event.rowLimit }),
     ...(event.arguments && { arguments: event.arguments.map(shownArgument) }),
+    ...(event.functionId !== undefined && { functionId: event.functionId }),
     ...(event.redactions && { redactions: event.redactions }),
     outcome: null,
   };

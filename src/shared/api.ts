@@ -216,6 +216,8 @@ export const statementSchema = z.object({
   portal: z.string().optional(),
   rowLimit: z.number().int().optional(),
   arguments: z.array(z.string()).optional(),
+  /** Function that a function-call names (PostgreSQL: OID). */
+  functionId: z.number().int().optional(),
   /** COPY data that the client sent with the statement: bytes of whole CopyData messages. */
   dataBytes: z.number().int().optional(),
   redactions: z.array(z.string()).optional(),
