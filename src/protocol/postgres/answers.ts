@@ -18,6 +18,10 @@ import type { Awaited, Conversation } from './conversation.ts';
 const desync = (what: string): ProtocolError =>
   new ProtocolError('desync', `the server sent ${what}, which answers nothing that was asked`);
 
+/** Whether ReadyForQuery is the next that this one gets. */
+const endsWithReady = ({ kind, phase, isAnswered }: Awaited): boolean =>
+  kind === 'sync' || phase === 'failed' || (isAnswered === true && phase === undefined);
+
 /** Reads what the server says: pairs answers with questions, notes outcomes, says which bytes pass on to the client. */
 export class Answers {
   readonly #talk: Conversation;
@@ -53,6 +57,7 @@ export class Answers {
     const body = message.subarray(headerBytes);
     if (this.#isAnytime(type, body)) return this.#pass(message);
     const item = this.#talk.head;
+    if (this.#talk.strayReadies > 0 && this.#isStray(type, item, body)) return this.#pass(message);
     if (type === backendType.errorResponse) return this.#failed(item, message, body);
     if (!item) throw desync(`message ${String.fromCharCode(type)}`);
     const pass = !item.isOurs;
@@ -142,6 +147,7 @@ export class Answers {
   #commandDone(item: Awaited): void {
     item.phase = undefined;
     item.isAnswered = true;
+    item.syncsAhead = 0; // a COPY that came to its end had read them
     if (item.kind === 'execute') this.#end(item, 'ok');
   }
 
@@ -186,7 +192,24 @@ export class Answers {
     item.phase = 'copy-in';
     this.#talk.copyIn = item.entry;
     const { awaited } = this.#talk;
-    while (awaited[1]?.kind === 'sync') awaited.splice(1, 1);
+    while (awaited[1]?.kind === 'sync') {
+      awaited.splice(1, 1);
+      item.syncsAhead = (item.syncsAhead ?? 0) + 1;
+    }
+  }
+
+  /** A ReadyForQuery for a Sync that was sent ahead of a COPY which failed before the server read it. Any other answer: none will come. */
+  #isStray(type: number, item: Awaited | undefined, body: Uint8Array): boolean {
+    const talk = this.#talk;
+    if (type !== backendType.readyForQuery) {
+      talk.strayReadies = 0;
+      return false;
+    }
+    if (item && endsWithReady(item)) return false;
+    talk.transaction = decodeReadyForQuery(body);
+    talk.strayReadies--;
+    talk.isSkipping = false;
+    return true;
   }
 
   #end(item: Awaited, status: 'ok' | 'error' | 'suspended' | 'cancelled'): void {
@@ -197,8 +220,7 @@ export class Answers {
   /** The end of a segment. */
   #ready(item: Awaited, body: Uint8Array): void {
     const talk = this.#talk;
-    const isDone = item.kind === 'sync' || item.phase === 'failed' || (item.isAnswered && item.phase === undefined);
-    if (!isDone) throw desync('the end of a segment');
+    if (!endsWithReady(item)) throw desync('the end of a segment');
     talk.transaction = decodeReadyForQuery(body);
     if (item.kind === 'sync') talk.awaited.shift();
     else this.#end(item, item.result?.error ? this.#statusOf(item) : 'ok');
@@ -223,6 +245,7 @@ export class Answers {
     const talk = this.#talk;
     talk.copyIn = undefined;
     item.phase = 'failed';
+    talk.strayReadies = item.syncsAhead ?? 0;
     const error = { code: fields.get('C') ?? '', message: fields.get('M') ?? '' };
     talk.result(item).error = error;
     const isExpected = item.error?.code === error.code;
@@ -246,6 +269,10 @@ export class Answers {
     // An answered definition stays; one that was on its way may or may not have reached the server: parse again before the next use.
     if (!talk.unnamed?.isAnswered) talk.unnamed = undefined;
     let isFirst = true;
+    const behind = talk.awaited[1];
+    if (talk.strayReadies > 0 && behind && behind.kind !== 'sync') {
+      throw desync('an error of which nobody can tell how much behind it was skipped');
+    }
     while (talk.head && talk.head.kind !== 'sync') {
       const item = talk.awaited.shift()!;
       if (item.changes === 'portal') talk.portals.skip();

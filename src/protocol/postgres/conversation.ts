@@ -33,6 +33,8 @@ export interface Awaited {
   isAnswered?: boolean;
   /** What an error is to say in the place of the server's words (the gateway made it fail). */
   error?: { code: string; message: string; hint: string };
+  /** COPY from the client: Syncs that were sent ahead of it, which the server ignores, if the COPY lives long enough to read them. */
+  syncsAhead?: number;
   /** What came back so far. */
   result?: Result;
 }
@@ -75,6 +77,11 @@ export class Conversation {
   unnamed: { definition: Definition; segment: number; by: Awaited; isAnswered: boolean } | undefined;
   /** The server takes CopyData for this statement. */
   copyIn: Sequence | undefined;
+  /**
+   * A COPY failed, and nobody can tell whether the server had read the Syncs that were sent ahead of it: so many ReadyForQuery may come
+   * before the next answer, or may not.
+   */
+  strayReadies = 0;
   transaction: TransactionStatus = 'I';
   encoding = 'UTF8';
   #conformingStrings = 'on';

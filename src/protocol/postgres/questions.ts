@@ -31,6 +31,16 @@ const closeUnnamed = {
   portal: encodeTarget(frontendType.close, { what: 'portal', name: empty }),
 };
 
+/** What runs nothing, whether the server skips it or not. */
+const runsNothing = new Set<number>([
+  frontendType.copyData,
+  frontendType.copyDone,
+  frontendType.copyFail,
+  frontendType.flush,
+  frontendType.sync,
+  frontendType.terminate,
+]);
+
 /**
  * Reads what the client asks: appends it to the record, expects its answer, and says which bytes go on to the server.
  *
@@ -61,6 +71,7 @@ export class Questions {
     if (this.isTerminated) throw new ProtocolError('after-terminate', 'a message after Terminate');
     if (type !== frontendType.copyData) this.#copyData.flush();
     if (this.#talk.copyIn !== undefined) return this.#whileCopying(type, message);
+    this.#checkSkipping(type);
     const body = message.subarray(headerBytes);
     switch (type) {
       case frontendType.query:
@@ -87,6 +98,16 @@ export class Questions {
       default:
         return; // CopyData and its like outside of a COPY: what is left of one that failed; the server would ignore it too
     }
+  }
+
+  /** After a COPY that failed with a Sync sent ahead, nobody can tell what the server skips until it says ReadyForQuery or gets a Sync. */
+  #checkSkipping(type: number): void {
+    const { isSkipping, strayReadies } = this.#talk;
+    if (!isSkipping || strayReadies === 0 || runsNothing.has(type)) return;
+    throw new ProtocolError(
+      'unclear-after-copy',
+      'a failed COPY must be followed by a Sync before anything else is sent',
+    );
   }
 
   // ── simple ────────────────────────────────────────────────────────────────
