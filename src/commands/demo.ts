@@ -15,6 +15,6 @@ export default class Demo extends BaseCommand<typeof Demo> {
     const { runDemo } = await import('../demo/demo.ts');
     const stop = new AbortController();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
-    await runDemo({ once: flags.once, say: (line) => this.say(line), signal: stop.signal });
+    await runDemo({ once: flags.once, say: (line = '') => this.log(line), signal: stop.signal });
   }
 }
