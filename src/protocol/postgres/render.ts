@@ -52,8 +52,9 @@ const number = (value: number): string => (Object.is(value, -0) ? '-0' : value.t
 
 /** The shortest digits that still mean the same single-precision number. */
 function single(value: number): string {
+  if (value === 0 || !Number.isFinite(value)) return number(value);
   const digits = [6, 7, 8].find((count) => Math.fround(Number(value.toPrecision(count))) === value) ?? 9;
-  return Number.isFinite(value) ? number(Number(value.toPrecision(digits))) : number(value);
+  return number(Number(value.toPrecision(digits)));
 }
 
 const epochMillis = Date.UTC(2000, 0, 1);
