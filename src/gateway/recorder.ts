@@ -64,10 +64,11 @@ export class Recorder {
 
   static async open(options: RecorderOptions): Promise<Recorder> {
     const { dataDir, catalog, clock, onFailure, segmentBytes, pendingBytesMax, durableMillisMax } = options;
+    let opened = false; // until then a failure is thrown, and nobody is there to be told
     const journal = await Journal.open({
       dataDir,
       clock,
-      onFailure,
+      onFailure: (error) => opened && onFailure(error),
       ...(segmentBytes !== undefined && { segmentBytes }),
       ...(pendingBytesMax !== undefined && { pendingBytesMax }),
       ...(durableMillisMax !== undefined && { durableMillisMax }),
@@ -75,7 +76,14 @@ export class Recorder {
     const archive = new Archive(dataDir);
     const sealer = new Sealer(journal, archive, catalog);
     const salts = saltPool(options.randomBytes);
-    const recovered = await recover({ journal, archive, sealer, catalog, clock, salts });
+    const recovered = await recover({ journal, archive, sealer, catalog, clock, salts })
+      .catch(cannotOpen(dataDir))
+      .catch(async (error: unknown) => {
+        await journal.close();
+        throw error;
+      });
+    if (journal.failure) throw journal.failure;
+    opened = true;
     return new Recorder(options, { journal, archive, sealer, salts }, recovered);
   }
 
@@ -151,7 +159,7 @@ const cannotOpen =
   (dataDir: string) =>
   (cause: unknown): never => {
     if (cause instanceof UserError) throw cause;
-    throw new UserError('HOOP_RECORDER', `no journal can be kept in ${dataDir}: ${(cause as Error).message}`, {
+    throw new UserError('HOOP_RECORDER', `nothing can be recorded in ${dataDir}: ${(cause as Error).message}`, {
       next: 'make room on that disk, or make the directory writable for the gateway',
       cause,
     });

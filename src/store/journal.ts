@@ -108,6 +108,11 @@ export class Journal {
     this.#commit.added(bytes);
   }
 
+  /** Why nothing can be recorded any more, once that is so. */
+  get failure(): UserError | undefined {
+    return this.#commit.fenced;
+  }
+
   /** Resolves when all that was appended so far is durable; rejects with HOOP_RECORDER when that can no longer be. */
   durable(): Promise<void> {
     return this.#commit.durable();
@@ -235,7 +240,7 @@ export class Journal {
 
   #fenced(error: UserError): void {
     for (const file of this.#files.values()) void file.then((open) => open.fence(error)).catch(() => undefined);
-    this.#options.onFailure(error);
+    queueMicrotask(() => this.#options.onFailure(error)); // after those who wait have been told
   }
 
   // ── which segments are needed ─────────────────────────────────────────────

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -143,5 +143,51 @@ describe('a restart', () => {
     const second = await first.reopen();
     opened.push(second);
     expect(await open(second, 'a')).toEqual([3, 2]);
+  });
+});
+
+describe('a journal with damage', () => {
+  it('names it at the start, recovers every other session, and shows what can be read of the damaged one', async () => {
+    const first = await start();
+    const record = async (text: string) => {
+      const session = first.recorder.openSession(sessionFacts());
+      const stream = session.stream(1);
+      stream.append(query('select 1'));
+      await session.durable();
+      stream.append(query(text));
+      await session.durable();
+      stream.append(query('select 3'));
+      await session.durable();
+      return session.id;
+    };
+    const hit = await record('victim');
+    const spared = await record('select 2');
+    await first.close();
+    const journal = join(first.dataDir, 'journal');
+    const path = join(journal, readdirSync(journal)[0]!);
+    const bytes = readFileSync(path);
+    bytes[bytes.indexOf('victim')]! ^= 1;
+    writeFileSync(path, bytes);
+    const second = await first.reopen();
+    opened.push(second);
+    expect(second.recorder.faults).toMatchObject([{ segment: 1 }]);
+    expect(second.recorder.damaged).toEqual([hit]);
+    expect(second.recorder.interrupted).toBe(1);
+    expect(await statementsIn(second.recorder.readEntries(spared))).toHaveLength(3);
+    expect(second.catalog.find(hit)).toMatchObject({ state: 'interrupted', reason: 'damaged' });
+    const read: string[] = [];
+    const reading = (async () => {
+      for await (const { body } of second.recorder.readEntries(hit))
+        if (body.kind === 'statement') read.push(Buffer.from(body.text!).toString());
+    })();
+    await expect(reading).rejects.toMatchObject({
+      code: 'HOOP_RECORD_DAMAGED',
+      message: expect.stringContaining('entry 3'),
+    });
+    expect(read).toEqual(['select 1', 'select 3']);
+    const next = second.recorder.openSession(sessionFacts());
+    await next.seal('client_closed');
+    const [genesis] = await collect(second.recorder.readEntries(next.id));
+    expect(genesis?.body).toMatchObject({ ordinal: 3 });
   });
 });
