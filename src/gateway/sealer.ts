@@ -22,18 +22,17 @@ export class Sealer {
 
   /** The session's seal is durable. Rejects when the archive or the catalog fails; the journal has it then, and it is tried again. */
   async archive(session: JournalSession): Promise<void> {
-    this.#waiting.add(session);
     try {
       await this.catalog(session);
     } finally {
       await this.#toArchive(session);
     }
-    await this.retry();
+    await this.retry().catch(() => undefined); // whoever sealed that one was told
   }
 
   /** Tries again what the archive did not take. */
   async retry(): Promise<void> {
-    for (const session of this.#waiting) await this.#toArchive(session);
+    for (const session of [...this.#waiting]) if (this.#waiting.delete(session)) await this.#toArchive(session);
   }
 
   async catalog(session: JournalSession): Promise<void> {
@@ -41,7 +40,6 @@ export class Sealer {
   }
 
   async #toArchive(session: JournalSession): Promise<void> {
-    if (!this.#waiting.delete(session)) return; // another call has it in hand
     try {
       const { header, body } = await this.#first(session);
       if (body.kind !== 'genesis') throw new Error('a session begins with its genesis entry');

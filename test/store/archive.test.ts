@@ -82,6 +82,16 @@ describe('the archive', () => {
     expect(await statementsIn(test.recorder.readEntries(session.id))).toMatchObject([{ text: 'select 1' }]);
   });
 
+  it('hands over a session that it could not take when the next one is sealed', async () => {
+    const recordings = join(test.dataDir, 'recordings');
+    writeFileSync(recordings, 'in the way');
+    const refused = test.recorder.openSession(sessionFacts());
+    await expect(refused.seal('client_closed')).rejects.toThrow(/EEXIST|ENOTDIR/);
+    rmSync(recordings);
+    const next = await record('select 2');
+    expect((await all()).map(({ id }) => id)).toEqual([refused.id, next]);
+  });
+
   it('takes up again what a crash left half written', async () => {
     const recordings = join(test.dataDir, 'recordings');
     writeFileSync(recordings, 'in the way');
