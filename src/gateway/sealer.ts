@@ -32,7 +32,7 @@ export class Sealer {
 
   /** Tries again what the archive did not take. */
   async retry(): Promise<void> {
-    for (const session of [...this.#waiting]) if (this.#waiting.delete(session)) await this.#toArchive(session);
+    for (const session of this.#waiting) if (this.#waiting.delete(session)) await this.#toArchive(session);
   }
 
   async catalog(session: JournalSession): Promise<void> {
