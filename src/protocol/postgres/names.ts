@@ -72,13 +72,10 @@ export class Names<T> {
     return oldest !== undefined && oldest.segment < segment;
   }
 
-  /** Something sent in an earlier, unanswered segment changes this name. */
+  /** Something sent in an earlier, unanswered segment changes this name, and nothing sent since does. */
   isUndecided(name: string, segment: number): boolean {
-    for (const change of this.#sent) {
-      if (change.segment >= segment) return false;
-      if (change.name === name) return true;
-    }
-    return false;
+    const change = this.#sent.findLast((sent) => sent.name === name);
+    return change !== undefined && change.segment < segment;
   }
 
   get(name: string, segment: number): T | undefined {
