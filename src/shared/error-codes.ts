@@ -1,4 +1,4 @@
-/** Exit codes of the command line; documented in README.md, compared by test/docs.test.ts. */
+/** Exit codes of the command line; documented in README.md, compared by test/house.test.ts. */
 export const exitCodes = {
   ok: 0,
   error: 1,
