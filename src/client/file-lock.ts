@@ -116,7 +116,9 @@ async function breakLock(path: string, seen: LockOwner | undefined): Promise<voi
     return;
   }
   try {
-    if ((await readOwner(path))?.token === seen?.token) await rm(path, { force: true });
+    const owner = await readOwner(path);
+    // Asked again: a new lock whose owner is not written yet looks like an old one that never had any.
+    if (owner?.token === seen?.token && (await isStale(path, owner))) await rm(path, { force: true });
   } finally {
     await rm(breaking, { force: true });
   }
