@@ -83,25 +83,44 @@ const copied = (event: Event): Event => structuredClone(event);
 const hex = (parts: Uint8Array[]): string => Buffer.concat(parts).toString('hex');
 
 const name = fc.constantFrom('', 'a', 'b');
-const text = fc.constantFrom('select 1', 'fail', 'copy out', 'insert é \\', 'take', 'take 2');
+const harmless = fc.nat({ max: 50 }).map((number) => `select ${number}`);
+const text = fc.oneof(
+  { weight: 6, arbitrary: harmless },
+  { weight: 2, arbitrary: fc.constantFrom('take', 'take 2') },
+  { weight: 1, arbitrary: fc.constantFrom('fail', 'copy out', 'insert é \\') },
+);
+/** What attacks are made of: names defined, redefined, closed, bound and run, in few messages. */
 const unit: fc.Arbitrary<Uint8Array[]> = fc.oneof(
   text.map((sql) => [say.query(sql)]),
+  fc.constant([say.query('take')]),
   fc.tuple(name, text).map(([to, sql]) => [say.parse(to, sql)]),
+  fc.tuple(name, text).map(([to, sql]) => [say.closeStatement(to), say.parse(to, sql)]),
   fc.tuple(name, name, fc.string({ maxLength: 5 })).map(([portal, of, value]) => [say.bind(portal, of, value)]),
+  fc.tuple(name, name).map(([portal, of]) => [say.bind(portal, of), say.execute(portal)]),
   name.map((portal) => [say.execute(portal)]),
-  name.map((of) => [say.describeStatement(of)]),
-  name.map((of) => [say.closeStatement(of)]),
-  name.map((portal) => [say.closePortal(portal)]),
-  fc.constant([say.sync()]),
-  fc.constant([say.flush()]),
+  fc
+    .oneof(name.map(say.describeStatement), name.map(say.closeStatement), name.map(say.closePortal))
+    .map((one) => [one]),
+  fc.constantFrom([say.sync()], [say.sync()], [say.flush()]),
   fc.tuple(name, text).map(([to, sql]) => [say.parse(to, sql), say.bind('', to), say.execute(''), say.sync()]),
+);
+const copying: fc.Arbitrary<Uint8Array[]> = fc.oneof(
   fc
     .array(fc.string({ maxLength: 300 }), { maxLength: 3 })
     .map((rows) => [say.query('copy in'), ...rows.map((rowText) => say.copyData(rowText)), say.copyDone()]),
   fc.constant([say.query('copy in'), say.copyData('x'), say.copyFail('no')]),
 );
 const conversation = fc
-  .array(fc.array(unit, { minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 6 })
+  .array(
+    fc.array(fc.oneof({ weight: 9, arbitrary: unit }, { weight: 1, arbitrary: copying }), {
+      minLength: 1,
+      maxLength: 10,
+    }),
+    {
+      minLength: 1,
+      maxLength: 6,
+    },
+  )
   .map((turns) => turns.map((units) => Buffer.concat([...units.flat(), say.sync()])));
 const cutting = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 20 });
 
