@@ -5,7 +5,7 @@ import { readSettings } from './settings.ts';
 export function normaliseGateway(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.username !== '' || url.password !== '')
-    throw new UserError('HOOP_USAGE', `${JSON.stringify(text.slice(0, 200))} is not a gateway’s address`, {
+    throw new UserError('HOOP_USAGE', `${JSON.stringify(withoutUser(text))} is not a gateway’s address`, {
       next: 'give one such as https://hoop.example.com or http://127.0.0.1:8009',
     });
   if (url.protocol === 'http:' && !isLoopback(url.hostname))
@@ -14,6 +14,9 @@ export function normaliseGateway(text: string): string {
     });
   return url.origin;
 }
+
+/** A password in an address must not come back in a message. */
+const withoutUser = (address: string): string => address.slice(0, 200).replace(/^([a-z]+:\/\/)?.*@/i, '$1…@');
 
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
@@ -31,3 +34,7 @@ export async function chooseGateway(flag: string | undefined): Promise<string> {
   const alias = Object.entries(gateways).find(([, { aliases }]) => aliases.includes(gateway));
   return alias?.[0] ?? gateway;
 }
+
+/** Flag, else HOOP_CA_FILE. */
+export const caFileOf = (flag: string | undefined): string | undefined =>
+  flag || process.env['HOOP_CA_FILE'] || undefined;
