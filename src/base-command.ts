@@ -1,4 +1,6 @@
-import { Command, Flags, type Interfaces } from '@oclif/core';
+import { Command } from '@oclif/core/command';
+import * as Flags from '@oclif/core/flags';
+import type { InferredFlags } from '@oclif/core/interfaces';
 import type { GatewayChoice, OpenedGateway } from './client/open-gateway.ts';
 import { asUserError, debugStack, errorBody, errorLines, exitCodeOf, requestedExit } from './ui/print-error.ts';
 
@@ -19,7 +21,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     }),
   };
 
-  declare flags: Interfaces.InferredFlags<(typeof BaseCommand)['baseFlags'] & T['flags']>;
+  declare flags: InferredFlags<(typeof BaseCommand)['baseFlags'] & T['flags']>;
 
   /** For people, also beside --json: stderr. Data goes to stdout, through `log` or the result. */
   say(line = ''): void {

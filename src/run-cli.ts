@@ -1,4 +1,4 @@
-import { run } from '@oclif/core';
+import { version } from './shared/version.ts';
 import { asUserError, debugStack, errorBody, errorLines, exitCodeOf, requestedExit } from './ui/print-error.ts';
 
 /** The command line from start to exit code. `entry` is the URL of bin/run.js, beside which package.json lies. */
@@ -6,7 +6,8 @@ export async function runCli(entry: string): Promise<never> {
   quietPipes();
   interrupts();
   try {
-    await run(process.argv.slice(2), entry);
+    if (isVersionAsked(process.argv.slice(2))) sayVersion();
+    else await (await import('@oclif/core/run')).run(process.argv.slice(2), entry);
   } catch (error) {
     process.exitCode = requestedExit(error) ?? report(error);
   }
@@ -14,6 +15,13 @@ export async function runCli(entry: string): Promise<never> {
   // A keychain that waits for its owner must not hold the process.
   process.exit();
 }
+
+/** Answered before anything is loaded: other programs ask it often. In oclif's form. */
+function sayVersion(): void {
+  process.stdout.write(`hoop/${version} ${process.platform}-${process.arch} node-${process.version}\n`);
+}
+
+const isVersionAsked = ([first, ...rest]: string[]): boolean => first === '--version' && rest.length === 0;
 
 /** Only what no command caught: a command that does not exist, a broken installation. */
 function report(error: unknown): number {

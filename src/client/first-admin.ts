@@ -1,6 +1,7 @@
 import { UserError } from '../shared/errors.ts';
-import { notAGateway, openGatewayFetch, ownAddress } from './gateway-fetch.ts';
-import { chooseGateway, normaliseGateway } from './gateway-url.ts';
+import { openGatewayFetch, ownAddress } from './gateway-fetch.ts';
+import { notAGateway } from './gateway-refusal.ts';
+import { caFileOf, chooseGateway, normaliseGateway } from './gateway-url.ts';
 
 export interface FirstAdmin {
   gateway?: string | undefined;
@@ -13,7 +14,7 @@ export interface FirstAdmin {
 /** Makes the first administrator by the gateway's own set-up page: the same form, the same checks, without a browser. */
 export async function createFirstAdmin(admin: FirstAdmin): Promise<{ gateway: string }> {
   const { code, name, password } = admin;
-  const send = await openGatewayFetch(admin.caFile ?? (process.env['HOOP_CA_FILE'] || undefined));
+  const send = openGatewayFetch(caFileOf(admin.caFile));
   const gateway = normaliseGateway(await ownAddress(await chooseGateway(admin.gateway), send));
   const page = await send(`${gateway}/setup?code=${encodeURIComponent(code)}`);
   const shown = await page.text();

@@ -1,4 +1,3 @@
-import type { Response } from 'undici';
 import type { z } from 'zod';
 import {
   agentCreatedSchema,
@@ -23,10 +22,10 @@ import {
   type Statement,
 } from '../shared/api.ts';
 import { UserError } from '../shared/errors.ts';
-import { unreachable } from '../tunnel/upgrade.ts';
 import type { Authorization } from './authorization.ts';
 import { dpopProof } from './dpop-key.ts';
-import { gatewayRefusal, notAGateway, rootCause, type GatewayFetch } from './gateway-fetch.ts';
+import { gatewayRefusal, notAGateway } from './gateway-refusal.ts';
+import type { ApiAnswer, GatewayRequest } from './gateway-request.ts';
 
 type Query = Record<string, string | number | undefined>;
 const named = encodeURIComponent;
@@ -36,9 +35,9 @@ export class GatewayApi {
   /** The gateway's own address. */
   readonly url: string;
   readonly #authorization: Authorization;
-  readonly #send: GatewayFetch;
+  readonly #send: GatewayRequest;
 
-  constructor(url: string, authorization: Authorization, send: GatewayFetch) {
+  constructor(url: string, authorization: Authorization, send: GatewayRequest) {
     this.url = url;
     this.#authorization = authorization;
     this.#send = send;
@@ -98,11 +97,11 @@ export class GatewayApi {
   }
 
   async #delete(path: string): Promise<void> {
-    await (await this.#request('DELETE', path)).body?.cancel();
+    await textOf(await this.#request('DELETE', path));
   }
 
   /** An access token that the gateway no longer takes is renewed once; a refused request was not carried out. */
-  async #request(method: string, path: string, body?: unknown): Promise<Response> {
+  async #request(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
     try {
       return await this.#once(method, path, body);
     } catch (error) {
@@ -113,7 +112,7 @@ export class GatewayApi {
     }
   }
 
-  async #once(method: string, path: string, body: unknown): Promise<Response> {
+  async #once(method: string, path: string, body: unknown): Promise<ApiAnswer> {
     const url = this.url + apiPrefix + path;
     const headers = await this.authorizationHeaders(method, url);
     const answer = await this.#send(url, {
@@ -121,8 +120,8 @@ export class GatewayApi {
       headers: body === undefined ? headers : { ...headers, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    if (answer.ok) return answer;
-    const refusal = gatewayRefusal(await jsonOf(answer).catch(() => undefined)) ?? notAGateway(url, answer.status);
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    const refusal = gatewayRefusal(await jsonOf(answer)) ?? notAGateway(url, answer.status);
     if (answer.status === 401 && refusal.code === 'HOOP_SIGN_IN')
       throw new Unauthorized(refusal, (headers['authorization'] ?? '').slice('DPoP '.length));
     throw refusal;
@@ -149,28 +148,26 @@ class Unauthorized extends UserError {
   }
 }
 
-async function jsonOf(answer: Response): Promise<unknown> {
-  return parseJson(await answer.text().catch((error: unknown) => Promise.reject(cutOff(answer, error))));
+async function textOf(answer: ApiAnswer): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of answer.chunks) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
 }
 
-async function* linesOf(answer: Response): AsyncGenerator<string> {
+const jsonOf = async (answer: ApiAnswer): Promise<unknown> => parseJson(await textOf(answer));
+
+async function* linesOf({ chunks }: ApiAnswer): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let rest = '';
-  try {
-    for await (const chunk of answer.body ?? []) {
-      const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n');
-      rest = lines.pop() ?? '';
-      yield* lines;
-    }
-  } catch (error) {
-    throw cutOff(answer, error);
+  for await (const chunk of chunks) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
   }
-  if (rest !== '') throw cutOff(answer, new Error('the last line is incomplete'));
-}
-
-function cutOff(answer: Response, error: unknown): UserError {
-  const { message, cause } = unreachable(answer.url, rootCause(error));
-  return new UserError('HOOP_GATEWAY_UNREACHABLE', `the answer was cut off: ${message}`, { next: 'try again', cause });
+  if (rest === '') return;
+  throw new UserError('HOOP_GATEWAY_UNREACHABLE', 'the answer was cut off in the middle of a line', {
+    next: 'try again',
+  });
 }
 
 /** Undefined where it is no JSON: the schema says so. */

@@ -1,25 +1,24 @@
-import { Agent, fetch, type RequestInit, type Response } from 'undici';
+import type { Agent, RequestInit, Response } from 'undici';
 import { z } from 'zod';
-import { apiErrorSchema } from '../shared/api.ts';
-import type { ErrorCode } from '../shared/error-codes.ts';
-import { UserError } from '../shared/errors.ts';
 import { trustedCertificates, unreachable } from '../tunnel/upgrade.ts';
+import { gatewayRefusal, notAGateway } from './gateway-refusal.ts';
 
 export type GatewayFetch = (url: string, init?: RequestInit) => Promise<Response>;
 
 const connectMillisMax = 10_000;
 const headersMillisMax = 30_000;
 
-/** `fetch` to gateways: the given CA is trusted too; what does not answer is HOOP_GATEWAY_UNREACHABLE. Redirects are not followed. */
-export async function openGatewayFetch(caFile?: string): Promise<GatewayFetch> {
-  const ca = await trustedCertificates(caFile === undefined ? {} : { caFile });
-  const dispatcher = new Agent({
-    connect: { timeout: connectMillisMax, ...(ca === undefined ? {} : { ca }) },
-    headersTimeout: headersMillisMax,
-  });
+/**
+ * undici's `fetch` to gateways, loaded at first use: the given CA is trusted too; what does not answer is HOOP_GATEWAY_UNREACHABLE.
+ * Redirects are not followed.
+ */
+export function openGatewayFetch(caFile?: string): GatewayFetch {
+  let dispatcher: Agent | undefined;
   return async (url, init = {}) => {
+    const undici = await import('undici');
+    dispatcher ??= await agentWith(undici.Agent, caFile);
     try {
-      return await fetch(url, { redirect: 'manual', ...init, dispatcher });
+      return await undici.fetch(url, { redirect: 'manual', ...init, dispatcher });
     } catch (error) {
       init.signal?.throwIfAborted();
       throw unreachable(url, rootCause(error));
@@ -27,8 +26,16 @@ export async function openGatewayFetch(caFile?: string): Promise<GatewayFetch> {
   };
 }
 
+async function agentWith(Constructor: typeof Agent, caFile: string | undefined): Promise<Agent> {
+  const ca = await trustedCertificates(caFile === undefined ? {} : { caFile });
+  return new Constructor({
+    connect: { timeout: connectMillisMax, ...(ca === undefined ? {} : { ca }) },
+    headersTimeout: headersMillisMax,
+  });
+}
+
 /** fetch says only "fetch failed"; the reason is below, and for several addresses in a list. */
-export function rootCause(error: unknown): Error {
+function rootCause(error: unknown): Error {
   let cause = error;
   while (cause instanceof Error) {
     const below: unknown = cause instanceof AggregateError ? cause.errors[0] : cause.cause;
@@ -36,20 +43,6 @@ export function rootCause(error: unknown): Error {
     cause = below;
   }
   return new Error(String(cause));
-}
-
-/** The gateway's "no" as it said it, or undefined when the body is something else. */
-export function gatewayRefusal(body: unknown): UserError | undefined {
-  const parsed = apiErrorSchema.safeParse(body);
-  if (!parsed.success) return undefined;
-  const { code, message, next } = parsed.data.error;
-  return new UserError(code as ErrorCode, message, next === undefined ? {} : { next });
-}
-
-export function notAGateway(url: string, status: number): UserError {
-  return new UserError('HOOP_GATEWAY_UNREACHABLE', `${new URL(url).origin} answered ${status}, not as a hoop gateway`, {
-    next: 'check the gateway’s address and the proxies in between',
-  });
 }
 
 const healthSchema = z.object({ version: z.string(), gateway: z.string() });

@@ -3,7 +3,8 @@ import { UserError } from '../shared/errors.ts';
 import { StoredAuthorization } from './authorization.ts';
 import { GatewayApi } from './gateway-api.ts';
 import { openGatewayFetch } from './gateway-fetch.ts';
-import { chooseGateway } from './gateway-url.ts';
+import { openGatewayRequest } from './gateway-request.ts';
+import { caFileOf, chooseGateway } from './gateway-url.ts';
 import { openBrowser } from './open-browser.ts';
 import { gatewaySettings, updateSettings } from './settings.ts';
 import { signIn, type DevicePrompt } from './sign-in.ts';
@@ -25,7 +26,8 @@ export async function login(options: LoginOptions): Promise<{ who: Whoami; place
       next: 'unset HOOP_TOKEN, then run: hoop login',
     });
   const chosen = await chooseGateway(options.gateway);
-  const send = await openGatewayFetch(options.caFile ?? (process.env['HOOP_CA_FILE'] || undefined));
+  const caFile = caFileOf(options.caFile);
+  const send = openGatewayFetch(caFile);
   const store = await chooseTokenStore(say, tokenStore);
   const waiting = new AbortController();
   const show = (prompt: DevicePrompt) => {
@@ -37,7 +39,11 @@ export async function login(options: LoginOptions): Promise<{ who: Whoami; place
   try {
     const gateway = await signIn({ gateway: chosen, send, store, show, signal: waiting.signal });
     if (gateway !== chosen) say(`The gateway calls itself ${gateway}; that address is used from now on.`);
-    const who = await new GatewayApi(gateway, new StoredAuthorization(gateway, send), send).whoami();
+    const who = await new GatewayApi(
+      gateway,
+      new StoredAuthorization(gateway, send),
+      openGatewayRequest(caFile),
+    ).whoami();
     await updateSettings((settings) => {
       gatewaySettings(settings, gateway).user = who.user;
     });

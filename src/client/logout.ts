@@ -1,6 +1,6 @@
 import { UserError } from '../shared/errors.ts';
 import { openGatewayFetch } from './gateway-fetch.ts';
-import { chooseGateway } from './gateway-url.ts';
+import { caFileOf, chooseGateway } from './gateway-url.ts';
 import { signOut } from './sign-in.ts';
 
 export interface LogoutOptions {
@@ -10,7 +10,7 @@ export interface LogoutOptions {
 
 /** `hoop logout`. What is on this machine is gone in any case; a gateway that could not be told is an error all the same. */
 export async function logout(options: LogoutOptions): Promise<{ gateway: string; signedIn: boolean }> {
-  const send = await openGatewayFetch(options.caFile ?? (process.env['HOOP_CA_FILE'] || undefined));
+  const send = openGatewayFetch(caFileOf(options.caFile));
   const { gateway, signedIn, notRevoked } = await signOut(await chooseGateway(options.gateway), send);
   if (!notRevoked) return { gateway, signedIn };
   throw new UserError(

@@ -1,7 +1,8 @@
 import * as client from 'openid-client';
 import { clientId, oidcPath } from '../shared/api.ts';
 import { UserError } from '../shared/errors.ts';
-import { gatewayRefusal, notAGateway, type GatewayFetch } from './gateway-fetch.ts';
+import type { GatewayFetch } from './gateway-fetch.ts';
+import { gatewayRefusal, notAGateway } from './gateway-refusal.ts';
 import { isLoopback } from './gateway-url.ts';
 
 const metadata = { id_token_signed_response_alg: 'ES256' };

@@ -64,8 +64,7 @@ export function debugStack(error: unknown, environment: NodeJS.ProcessEnv): stri
   const { DEBUG, HOOP_DEBUG } = environment;
   if (!DEBUG && (!HOOP_DEBUG || HOOP_DEBUG === '0')) return undefined;
   if (!(error instanceof Error)) return undefined;
+  const below = debugStack(error.cause, environment);
   const stack = error.stack ?? String(error);
-  return error.cause === undefined
-    ? stack
-    : `${stack}\ncaused by: ${debugStack(error.cause, environment) ?? String(error.cause)}`;
+  return below === undefined ? stack : `${stack}\ncaused by: ${below}`;
 }

@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import type { z } from 'zod';
 import { BaseCommand } from '../../base-command.ts';
 import type { tokensSchema } from '../../shared/api.ts';
