@@ -3,7 +3,7 @@ import type { Reporter, TestModule } from 'vitest/node';
 /** Prints `N passed, N failed, N skipped` alone on the very last line, for whoever reads results by machine. */
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
-    const counts = { passed: 0, failed: errors.length, skipped: 0 };
+    const counts = { passed: 0, failed: errors.length + (process.env['HOOP_TEST_LINT_FAILED'] ? 1 : 0), skipped: 0 };
     for (const module of modules) {
       // A file that cannot be loaded, a hook that fails: its tests count as skipped, so it counts itself.
       if (module.errors().length > 0) counts.failed++;

@@ -10,6 +10,7 @@ import {
 } from '../../../src/protocol/postgres/messages.ts';
 import type { Admission } from '../../../src/protocol/protocol.ts';
 import type { Duplex } from '../../../src/shared/duplex.ts';
+import { hasProgram } from '../../support/programs.ts';
 import { run } from '../../support/run.ts';
 import { dialTcp, listen, type Listening } from '../../support/tcp.ts';
 import { readAll } from '../../support/tunnel.ts';
@@ -45,6 +46,7 @@ const lastAdmission = async () => {
   return admissions.splice(0).at(-1);
 };
 
+const psqlThere = hasProgram('psql');
 const psql = (options: { user?: string; password?: string; database?: string; sslmode?: string } = {}) =>
   run('psql', ['-X', '-w', '-h', '127.0.0.1', '-c', 'select'], {
     env: {
@@ -57,7 +59,7 @@ const psql = (options: { user?: string; password?: string; database?: string; ss
     },
   });
 
-test('psql logs in with the credential, and its settings are told', async () => {
+test.runIf(psqlThere)('psql logs in with the credential, and its settings are told', async () => {
   const { code, stderr } = await psql();
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(await lastAdmission()).toMatchObject({
@@ -68,12 +70,12 @@ test('psql logs in with the credential, and its settings are told', async () => 
   });
 });
 
-test('psql that wants TLS learns that there is none here', async () => {
+test.runIf(psqlThere)('psql that wants TLS learns that there is none here', async () => {
   expect((await psql({ sslmode: 'require' })).stderr).toContain('server does not support SSL');
   expect(await lastAdmission()).toEqual({ kind: 'gone' });
 });
 
-test.each([
+test.runIf(psqlThere).each([
   [{ password: 'wrong' }, 'wrong-password', 'use the credential that hoop connect printed'],
   [{ user: 'postgres' }, 'wrong-user', 'this port is for the user "hoop"'],
   [{ user: 'postgres', password: 'wrong' }, 'wrong-user', 'this port is for the user "hoop"'],
@@ -214,7 +216,7 @@ test.each([
   expect(bytes.toString('latin1', 13)).toMatch(new RegExp(`^${names}R`));
 });
 
-test('refuse answers what must be answered, then says why', async () => {
+test.runIf(psqlThere)('refuse answers what must be answered, then says why', async () => {
   const away = await listen((duplex) => frontend.refuse(duplex, 'HOOP_SIGN_IN', 'sign in again with hoop login'));
   const { stderr } = await run('psql', ['-X', '-h', '127.0.0.1', '-p', String(away.port), '-c', 'select'], {
     env: { PGUSER: 'hoop', PGPASSWORD: 'x' },
