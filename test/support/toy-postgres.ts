@@ -97,6 +97,7 @@ export class ToyPostgres {
   #query(text: string): void {
     this.#statements.delete('');
     if (text.includes('fail')) return this.#say(error, encodeReadyForQuery('I'));
+    if (text.includes('take')) this.#take();
     this.#run(text, true);
   }
 
@@ -125,11 +126,13 @@ export class ToyPostgres {
   #execute(portal: string): void {
     const text = this.#portals.get(portal);
     if (text === undefined) return this.#fail();
+    if (text.includes('take')) this.#take(portal);
     this.#run(text, false);
+    // A portal cannot be closed, nor its name be taken, by what itself runs: "cannot drop active portal".
+    this.#portals.set(portal, text);
   }
 
   #run(text: string, isQuery: boolean): void {
-    if (text.includes('take')) this.#take();
     if (text.includes('copy in')) {
       this.#copying = { isQuery, text };
       return this.#say(encodeMessage(backendType.copyInResponse, copyFormats));
@@ -144,10 +147,11 @@ export class ToyPostgres {
     if (isQuery) this.#say(encodeReadyForQuery('I'));
   }
 
-  #take(): void {
+  /** A portal that runs cannot be closed ("cannot drop active portal"), so its name stays. */
+  #take(running?: string): void {
     for (const name of ['a', 'b']) {
       this.#statements.set(name, 'evil');
-      this.#portals.set(name, 'evil');
+      if (name !== running) this.#portals.set(name, 'evil');
     }
   }
 
