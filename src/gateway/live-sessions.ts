@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { parseSessionId } from '../recording/session-id.ts';
+import type { Session } from '../shared/api.ts';
 import type { Catalog } from '../store/catalog.ts';
 import { protocolNamed } from '../protocol/registry.ts';
 import type { Clock } from '../shared/clock.ts';
@@ -53,7 +55,12 @@ export class LiveSessions {
     const session = this.#create({ principal, request, link, resource, root });
     this.#sessions.set(session.id, { session, principal, link });
     void session.ended.then(() => this.#sessions.delete(session.id));
-    await session.parts.recorder.durable();
+    try {
+      await session.parts.recorder.durable(); // nothing of a session that is not on disk may be forwarded
+    } catch (error) {
+      await session.end(recorderFailed);
+      throw error;
+    }
     return session;
   }
 
@@ -90,16 +97,17 @@ export class LiveSessions {
   /** The first session of a line of successors. A predecessor that still lives is ended: its client is evidently lost. */
   async #rootOf(principal: Principal, { continues, resource }: TunnelOpen): Promise<string | undefined> {
     if (continues === undefined) return undefined;
+    let row = this.#predecessor(continues, principal, resource); // whose it is comes first: nobody ends a session of somebody else
     await this.#sessions.get(continues)?.session.end(clientLost);
-    let row = this.#predecessor(continues, principal, resource);
-    for (let steps = 0; row.continues !== null && steps < 10_000; steps++)
+    for (let steps = 0; row.continues !== null && steps < successorsMax; steps++)
       row = this.#predecessor(row.continues, principal, resource);
     return row.id;
   }
 
-  #predecessor(id: string, principal: Principal, resource: string) {
-    const row = this.#parts.catalog.find(id, principal.user);
-    if (row.resource === resource && row.user === principal.user) return row;
+  #predecessor(id: string, principal: Principal, resource: string): Session {
+    // By its whole id: `last` and prefixes are for people.
+    const row = parseSessionId(id) ? this.#parts.catalog.find(id, principal.user) : undefined;
+    if (row?.id === id && row.resource === resource) return row;
     throw new UserError('HOOP_NOT_FOUND', 'the session to continue is not one of yours on this resource', {
       next: 'run `hoop connect` again',
     });
@@ -168,6 +176,9 @@ interface Creation {
   resource: LinkResource;
   root: string | undefined;
 }
+
+/** A client that loses its tunnel every minute for a week has this many successors; the line is then begun anew. */
+const successorsMax = 10_000;
 
 const unknownResource = (name: string) =>
   new UserError('HOOP_NOT_FOUND', `there is no resource ${name}`, { next: '`hoop resources` lists them' });
