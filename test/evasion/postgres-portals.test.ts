@@ -59,4 +59,19 @@ describe.each(postgresServers)('portals on $name', ({ start }) => {
     expect(executes.map(({ outcome }) => outcome?.status)).toEqual(['suspended', 'suspended', 'ok']);
     expect(executes.map(({ outcome }) => outcome?.rows)).toEqual([2, 2, 1]);
   });
+
+  it('is sure of a portal while it runs itself: the server lets nothing take its name', async () => {
+    stream = await DecodedStream.open(server);
+    stream.send(
+      say.query(`create or replace function take_p() returns int language plpgsql as $$
+        begin execute 'close p'; execute 'declare p cursor for select 66'; return 1; end $$`),
+    );
+    await stream.ready();
+    stream.send(say.parse('', 'select take_p()'), say.bind('p', ''), say.execute('p'), say.execute('p'), say.sync());
+    await stream.until(() => stream.types().endsWith('Z'));
+    expect(stream.rows()).toEqual([]);
+    const [first, second] = stream.statements('execute');
+    expect(first!.outcome).toMatchObject({ status: 'error', errorMessage: 'cannot drop active portal "p"' });
+    expect(second!.outcome?.status).toBe('skipped');
+  });
 });
