@@ -1,117 +1,86 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tryLock, withLock, type HeldLock } from '../../src/client/file-lock.ts';
-import { compile, type Compiled } from '../support/compiled.ts';
-import { run } from '../support/run.ts';
 
-let compiled: Compiled;
 let folder: string;
 let path: string;
-
-beforeAll(() => {
-  compiled = compile(['src/client', 'src/shared']);
-});
-afterAll(() => compiled.remove());
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'hoop-lock-'));
-  path = join(folder, 'tokens', 'x.lock');
+  path = join(folder, 'a.lock');
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const taken = async () => {
-  const lock = await tryLock(path);
-  expect(lock).toHaveProperty('release');
-  return lock as HeldLock;
-};
+const owner = (pid: number, host = hostname()) => JSON.stringify({ pid, host, token: 'theirs' });
 
-/** A process that is gone: its number is free again. */
-async function endedPid(): Promise<number> {
-  const child = spawn(process.execPath, ['-e', '']);
-  await once(child, 'close');
-  return child.pid!;
-}
-
-const leaveBehind = (owner: string) => writeFileSync(path, owner, { mode: 0o600 });
-const backdate = () => utimesSync(path, new Date(Date.now() - 31_000), new Date(Date.now() - 31_000));
-
-describe('a lock among the processes of one user', () => {
-  test('is held by one, who is named to the others, and free afterwards', async () => {
-    const lock = await taken();
-    expect(await tryLock(path)).toMatchObject({ owner: { pid: process.pid, host: hostname() } });
-    expect(statSync(path).mode & 0o777).toBe(0o600);
-    await lock.release();
-    await (await taken()).release();
+describe('one process at a time', () => {
+  it('only one of many that want it at once is inside', async () => {
+    let inside = 0;
+    let most = 0;
+    await Promise.all(
+      Array.from({ length: 10 }, () =>
+        withLock(path, async () => {
+          most = Math.max(most, ++inside);
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          inside--;
+        }),
+      ),
+    );
+    expect(most).toBe(1);
+    expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('of a process that died is taken over at once', async () => {
-    await (await taken()).release();
-    leaveBehind(JSON.stringify({ pid: await endedPid(), host: hostname(), token: 'theirs' }));
-    const lock = await taken();
-    expect(await tryLock(path)).toMatchObject({ owner: { pid: process.pid } });
-    await lock.release();
-  });
-
-  test('of a process on another machine (a home folder on the network) is not, while it is touched', async () => {
-    await (await taken()).release();
-    leaveBehind(JSON.stringify({ pid: await endedPid(), host: 'another-machine', token: 'theirs' }));
-    expect(await tryLock(path)).toMatchObject({ owner: { host: 'another-machine' } });
-    backdate();
-    await (await taken()).release();
-  });
-
-  test('that was made and never written is taken over when it is old, not before', async () => {
-    await (await taken()).release();
-    leaveBehind('');
-    expect(await tryLock(path)).toEqual({ owner: undefined });
-    backdate();
-    await (await taken()).release();
-  });
-
-  test('is not released by a process that slept and lost it', async () => {
-    const slept = await taken();
-    backdate();
-    const theirs = await taken();
-    await slept.release();
-    expect(await tryLock(path)).toHaveProperty('owner');
-    await theirs.release();
-  });
-
-  test('that is not given back in time is an error that names the owner', async () => {
-    const lock = await taken();
-    await expect(withLock(path, async () => undefined, 120)).rejects.toMatchObject({
-      code: 'HOOP_LIMIT',
-      message: expect.stringContaining(`process ${process.pid}`),
-    });
-    await lock.release();
-  });
-
-  test('an action that fails gives it back', async () => {
+  it('the lock is given back after a failure', async () => {
     await expect(withLock(path, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
-    await (await taken()).release();
+    expect(existsSync(path)).toBe(false);
   });
 
-  test('several processes that all find a dead one’s lock count without losing one', async () => {
-    await (await taken()).release();
-    leaveBehind(JSON.stringify({ pid: await endedPid(), host: hostname(), token: 'theirs' }));
-    const counter = join(folder, 'counter');
-    writeFileSync(counter, '0');
-    const script = `
-      import { readFileSync, writeFileSync } from 'node:fs';
-      import { setImmediate as turn } from 'node:timers/promises';
-      const { withLock } = await import(${JSON.stringify(`${compiled.url}src/client/file-lock.js`)});
-      for (let i = 0; i < 25; i++)
-        await withLock(${JSON.stringify(path)}, async () => {
-          const seen = Number(readFileSync(${JSON.stringify(counter)}, 'utf8'));
-          await turn();
-          writeFileSync(${JSON.stringify(counter)}, String(seen + 1));
-        });`;
-    const processes = Array.from({ length: 4 }, () => run(process.execPath, ['--input-type=module', '--eval', script]));
-    for (const { code, stderr } of await Promise.all(processes))
-      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(readFileSync(counter, 'utf8')).toBe('100');
+  it('a living owner is named, and waiting for it ends', async () => {
+    const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    try {
+      writeFileSync(path, owner(other.pid ?? 0));
+      expect(await tryLock(path)).toMatchObject({ owner: { pid: other.pid } });
+      await expect(withLock(path, async () => undefined, 100)).rejects.toMatchObject({
+        code: 'HOOP_LIMIT',
+        message: expect.stringContaining(`process ${other.pid}`),
+      });
+    } finally {
+      other.kill('SIGKILL');
+    }
+  });
+});
+
+describe('what a killed process left behind holds nobody up', () => {
+  it('its process is gone', async () => {
+    const { pid } = spawnSync(process.execPath, ['-e', '']);
+    writeFileSync(path, owner(pid));
+    const lock = (await tryLock(path)) as HeldLock;
+    await lock.release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it.each([
+    ['another machine’s, on a shared home folder', owner(1, 'elsewhere')],
+    ['killed before it wrote its name', ''],
+  ])('%s: after half a minute without a touch', async (_why, text) => {
+    writeFileSync(path, text);
+    expect(await tryLock(path)).toHaveProperty('owner');
+    const longAgo = new Date(Date.now() - 31_000);
+    utimesSync(path, longAgo, longAgo);
+    expect(await tryLock(path)).toHaveProperty('release');
+  });
+
+  it('of many that find it stale, one at a time gets in', async () => {
+    const { pid } = spawnSync(process.execPath, ['-e', '']);
+    for (let round = 0; round < 20; round++) {
+      writeFileSync(path, owner(pid));
+      const taken = await Promise.all(Array.from({ length: 8 }, () => tryLock(path)));
+      const held = taken.filter((one): one is HeldLock => 'release' in one);
+      expect(held.length).toBeLessThanOrEqual(1);
+      for (const lock of held) await lock.release();
+      rmSync(path, { force: true });
+    }
   });
 });

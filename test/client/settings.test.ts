@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { configDir } from '../../src/client/config-dir.ts';
 import { chooseGateway, normaliseGateway } from '../../src/client/gateway-url.ts';
 import {
@@ -13,123 +13,97 @@ import {
 } from '../../src/client/settings.ts';
 
 let folder: string;
+const before = { ...process.env };
+
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'hoop-settings-'));
-  vi.stubEnv('HOOP_CONFIG_DIR', folder);
-  vi.stubEnv('HOOP_GATEWAY', undefined);
+  process.env['HOOP_CONFIG_DIR'] = folder;
+  delete process.env['HOOP_GATEWAY'];
 });
 afterEach(() => {
-  vi.unstubAllEnvs();
+  process.env = { ...before };
   rmSync(folder, { recursive: true, force: true });
 });
-const file = () => join(folder, 'settings.json');
 
-describe('settings', () => {
-  test('are empty where there are none, and private once written, whatever the umask', async () => {
-    expect(await readSettings()).toEqual({ version: 1, gateways: {} });
-    const before = process.umask(0);
-    try {
-      await updateSettings((settings) => void (settings.tokenStore = 'file'));
-    } finally {
-      process.umask(before);
-    }
-    expect(statSync(file()).mode & 0o777).toBe(0o600);
-    expect(await readSettings()).toMatchObject({ tokenStore: 'file' });
-    expect(readdirSync(folder)).toEqual(['settings.json']);
+describe('where settings lie', () => {
+  it.each([
+    [{ HOOP_CONFIG_DIR: '/a', XDG_CONFIG_HOME: '/b' }, '/a'],
+    [{ XDG_CONFIG_HOME: '/b' }, '/b/hoop'],
+  ])('%j', (environment, path) => {
+    expect(configDir(environment)).toBe(path);
   });
 
-  test('changes made at the same time are all kept', async () => {
-    await Promise.all(
-      Array.from({ length: 12 }, (_, index) => rememberPort('https://hoop.example.com', `db-${index}`, 5000 + index)),
-    );
-    expect(await rememberedPort('https://hoop.example.com', 'db-0')).toBe(5000);
-    expect(await rememberedPort('https://hoop.example.com', 'db-11')).toBe(5011);
-    expect(await rememberedPort('https://other.example.com', 'db-0')).toBeUndefined();
-  });
-
-  test.each([
-    ['no JSON', '{ "version": 1,', '(top level)'],
-    ['a port that is none', '{"gateways":{"https://g":{"ports":{"db":99999}}}}', 'gateways.https://g.ports.db'],
-    ['a token store that is none', '{"tokenStore":"paper"}', 'tokenStore'],
-  ])('%s in it is named with its place, and the file is left as it is', async (_what, text, key) => {
-    writeFileSync(file(), text);
-    await expect(updateSettings(() => undefined)).rejects.toMatchObject({
-      code: 'HOOP_CONFIG',
-      message: expect.stringContaining(`${file()}: ${key}: `),
-    });
-    expect(readFileSync(file(), 'utf8')).toBe(text);
-  });
-
-  test('a change that fails leaves the old text and no debris', async () => {
-    await rememberPort('https://g', 'db', 5000);
-    const failing = updateSettings(() => {
-      throw new Error('no');
-    });
-    await expect(failing).rejects.toThrow('no');
-    expect(await rememberedPort('https://g', 'db')).toBe(5000);
-    expect(readdirSync(folder)).toEqual(['settings.json']);
+  it('a relative XDG_CONFIG_HOME is not believed', () => {
+    expect(configDir({ XDG_CONFIG_HOME: 'here' })).toMatch(/\.config\/hoop$/);
   });
 });
 
-describe('where they lie', () => {
-  test.each([
-    [{ HOOP_CONFIG_DIR: '/own', XDG_CONFIG_HOME: '/xdg' }, /^\/own$/],
-    [{ XDG_CONFIG_HOME: '/xdg' }, /^\/xdg\/hoop$/],
-    [{ XDG_CONFIG_HOME: 'relative' }, /\/\.config\/hoop$/],
-    [{}, /\/\.config\/hoop$/],
-  ])('%j', (environment, expected) => {
-    expect(configDir(environment)).toMatch(expected);
+describe('settings', () => {
+  it('are readable by their user only, and no half-written file is left', async () => {
+    await rememberPort('https://g', 'orders-db', 50_001);
+    expect(statSync(join(folder, 'settings.json')).mode & 0o777).toBe(0o600);
+    expect(await rememberedPort('https://g', 'orders-db')).toBe(50_001);
+    expect(readdirSync(folder)).toEqual(['settings.json']);
+  });
+
+  it('lose nothing when many change them at once', async () => {
+    await Promise.all(Array.from({ length: 20 }, (_, index) => rememberPort('https://g', `r${index}`, 50_000 + index)));
+    expect(Object.keys((await readSettings()).gateways['https://g']?.ports ?? {})).toHaveLength(20);
+  });
+
+  it.each([
+    ['{', '(top level)'],
+    ['{"tokenStore":"clipboard"}', 'tokenStore'],
+    ['{"gateways":{"https://g":{"ports":{"a":0}}}}', 'gateways.https://g.ports.a'],
+  ])('%s is an error that names the file and the key', async (text, key) => {
+    writeFileSync(join(folder, 'settings.json'), text);
+    await expect(readSettings()).rejects.toMatchObject({
+      code: 'HOOP_CONFIG',
+      message: expect.stringContaining(`settings.json: ${key}:`),
+    });
+    expect(readFileSync(join(folder, 'settings.json'), 'utf8')).toBe(text);
   });
 });
 
 describe('which gateway', () => {
-  test('the flag, else HOOP_GATEWAY, else the one of the last sign-in, else a next step', async () => {
-    await expect(chooseGateway(undefined)).rejects.toMatchObject({
-      code: 'HOOP_SIGN_IN',
-      next: 'run: hoop login --gateway URL',
-    });
-    await updateSettings((settings) => void (settings.defaultGateway = 'https://last.example.com'));
-    expect(await chooseGateway(undefined)).toBe('https://last.example.com');
-    vi.stubEnv('HOOP_GATEWAY', 'https://environment.example.com/');
-    expect(await chooseGateway(undefined)).toBe('https://environment.example.com');
-    expect(await chooseGateway('https://flag.example.com:8443')).toBe('https://flag.example.com:8443');
-  });
-
-  test('an alias stands for the gateway’s own address', async () => {
+  it('the flag wins over HOOP_GATEWAY, that over the last login', async () => {
+    await expect(chooseGateway(undefined)).rejects.toMatchObject({ code: 'HOOP_SIGN_IN' });
     await updateSettings((settings) => {
-      gatewaySettings(settings, 'https://hoop.example.com').aliases.push('https://10.0.0.7:8443');
+      settings.defaultGateway = 'https://last';
     });
-    expect(await chooseGateway('https://10.0.0.7:8443')).toBe('https://hoop.example.com');
+    expect(await chooseGateway(undefined)).toBe('https://last');
+    process.env['HOOP_GATEWAY'] = 'https://environment/';
+    expect(await chooseGateway(undefined)).toBe('https://environment');
+    expect(await chooseGateway('https://flag')).toBe('https://flag');
   });
 
-  test.each([
-    'http://hoop.example.com',
-    'http://127.0.0.1.example.com',
-    'http://10.0.0.7:8009',
-    'ftp://hoop.example.com',
-    'https://user:secret@hoop.example.com',
-    'hoop.example.com:8009',
-    '',
-  ])('%j is refused before anything is sent', (address) => {
-    expect(() => normaliseGateway(address)).toThrow(expect.objectContaining({ code: 'HOOP_USAGE' }));
+  it('an alias means the gateway’s own address', async () => {
+    await updateSettings((settings) => {
+      gatewaySettings(settings, 'https://own').aliases.push('https://other:8443');
+    });
+    expect(await chooseGateway('https://other:8443/')).toBe('https://own');
   });
 
-  test.each([
+  it.each(['http://hoop.example.com', 'http://127.0.0.1.example.com', 'http://10.0.0.1:8009'])(
+    '%s is refused: not encrypted, and not on this machine',
+    (address) => {
+      expect(() => normaliseGateway(address)).toThrow('not encrypted');
+    },
+  );
+
+  it.each(['', 'hoop.example.com', 'ftp://a', 'file:///etc', 'https://user:secret@a'])(
+    '%j is no address',
+    (address) => {
+      expect(() => normaliseGateway(address)).toThrow('is not a gateway’s address');
+    },
+  );
+
+  it.each([
     ['http://127.0.0.1:8009/', 'http://127.0.0.1:8009'],
+    ['http://localhost:8009/oidc?x', 'http://localhost:8009'],
     ['http://[::1]:8009', 'http://[::1]:8009'],
-    ['http://localhost:8009', 'http://localhost:8009'],
-    ['HTTPS://Hoop.Example.com/setup?x', 'https://hoop.example.com'],
-  ])('%s is %s', (address, gateway) => {
-    expect(normaliseGateway(address)).toBe(gateway);
-  });
-
-  test.each([
-    'https://user:hunter2secret@hoop.example.com',
-    'user:hunter2secret@hoop',
-    'https://u:hunter2secret@h:99999',
-  ])('a refused address is not repeated with the password in it: %s', (address) => {
-    expect(() => normaliseGateway(address)).toThrow(
-      expect.objectContaining({ message: expect.not.stringContaining('hunter2secret') }),
-    );
+    ['HTTPS://Hoop.Example.com:443', 'https://hoop.example.com'],
+  ])('%s is %s', (address, shown) => {
+    expect(normaliseGateway(address)).toBe(shown);
   });
 });

@@ -1,58 +1,42 @@
-import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
 import { escapeControl } from '../../src/ui/escape-control.ts';
 
-/** What no recorded text may bring to a terminal: C0, DEL, C1, separators, invisible format characters, lone surrogates. */
-const drives = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
+describe('a recording cannot drive the terminal of its reader', () => {
+  const cases: [what: string, recorded: string, shown: string][] = [
+    ['an escape sequence that clears the screen', '\u001B[2J', '\\e[2J'],
+    ['one that sets the window title', '\u001B]0;owned\u0007', '\\e]0;owned\\x07'],
+    ['C1 introducers of eight bits', '\u009B31m\u009D', '\\x9B31m\\x9D'],
+    ['a carriage return that overwrites the line', 'drop table t\rselect 1    ', 'drop table t\\rselect 1    '],
+    ['backspaces', 'drop\b\b\b\bread', 'drop\\b\\b\\b\\bread'],
+    ['a right-to-left override', 'a\u202Eb\u2066c', 'a\\u{202E}b\\u{2066}c'],
+    ['separators of lines and paragraphs', 'a\u2028b\u2029c\u0085', 'a\\u{2028}b\\u{2029}c\\x85'],
+    ['invisible characters', 'a\u200Bb\uFEFFc\u00ADd\u3164', 'a\\u{200B}b\\u{FEFF}c\\xADd\\u{3164}'],
+    ['text smuggled in tag characters', 'a\u{E0041}', 'a\\u{E0041}'],
+    ['text smuggled in variation selectors', 'a\u{E0101}', 'a\\u{E0101}'],
+    ['NUL and DEL', '\0\u007F', '\\0\\x7F'],
+    ['a lone surrogate', 'a\uD800b', 'a\\u{D800}b'],
+    ['newline and tab outside of multi-line text', 'a\n\tb', 'a\\n\\tb'],
+  ];
+  it.each(cases)('%s', (_what, recorded, shown) => {
+    expect(escapeControl(recorded)).toBe(shown);
+  });
 
-const fromRecording = fc.oneof(
-  fc.string({ unit: 'binary' }),
-  fc.string({ unit: fc.integer({ min: 0, max: 0x9f }).map((point) => String.fromCharCode(point)) }),
-  fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
-);
-
-describe('a recording cannot drive the terminal of who reads it', () => {
-  test('nothing dangerous is left of any text', () => {
-    fc.assert(
-      fc.property(fromRecording, (text) => {
-        expect(escapeControl(text)).not.toMatch(drives);
-      }),
+  it('multi-line SQL stays readable', () => {
+    expect(escapeControl('select *\n\tfrom t -- ü 漢 😀\r\n', { multiline: true })).toBe(
+      'select *\n\tfrom t -- ü 漢 😀\\r\n',
     );
   });
 
-  test('with several lines, line feeds and tabs are left and nothing else', () => {
+  it('whatever was recorded, what is shown holds no character that does something', () => {
     fc.assert(
-      fc.property(fromRecording, (text) => {
+      fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
         const shown = escapeControl(text, { multiline: true });
-        expect(shown.replace(/[\n\t]/g, '')).not.toMatch(drives);
+        expect(shown.replace(/[\n\t]/g, '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
+        // Twice is once: nothing that was made visible turns into something else.
+        expect(escapeControl(shown, { multiline: true })).toBe(shown);
       }),
+      { numRuns: 2000 },
     );
-  });
-
-  test.each([
-    ['a colour', '\u001B[31mred', '\\e[31mred'],
-    ['a title of the window', '\u001B]0;owned\u0007', '\\e]0;owned\\x07'],
-    ['the same with one C1 character', '\u009B2J', '\\x9B2J'],
-    ['an overwritten line', 'drop table orders\rselect 1', 'drop table orders\\rselect 1'],
-    ['a rubbed out word', 'drop\b\b\b\b', 'drop\\b\\b\\b\\b'],
-    ['text that runs backwards (CVE-2021-42574)', 'a\u202Eb\u2066c', 'a\\u{202E}b\\u{2066}c'],
-    ['an invisible space', 'ord\u200Bers', 'ord\\u{200B}ers'],
-    ['a separator that some terminals take for a new line', 'a\u2028b', 'a\\u{2028}b'],
-    ['a NUL', 'a\0b', 'a\\0b'],
-    ['half a character', 'a\uD800b', 'a\\u{D800}b'],
-  ])('%s is shown, not obeyed', (_what, text, shown) => {
-    expect(escapeControl(text)).toBe(shown);
-  });
-
-  test.each(['select * from "Bestellungen – März"', '日本語', 'café', '👍🏽', "'it''s'"])(
-    'ordinary text stays as it is: %s',
-    (text) => {
-      expect(escapeControl(text)).toBe(text);
-    },
-  );
-
-  test('SQL of several lines stays readable', () => {
-    expect(escapeControl('select\n\t1', { multiline: true })).toBe('select\n\t1');
-    expect(escapeControl('select\n\t1')).toBe('select\\n\\t1');
   });
 });
