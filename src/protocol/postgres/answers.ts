@@ -252,6 +252,7 @@ export class Answers {
     this.#pass(isExpected ? encodeErrorResponse({ severity: 'ERROR', ...item.error! }) : message);
     if (isFatal) return this.#endFatally(item);
     if (item.kind === 'query' || item.kind === 'function-call') return; // ReadyForQuery ends them
+    this.#checkBehind();
     talk.outcome(item, this.#statusOf(item));
     if (item.kind !== 'sync') this.#skipToSync(); // at a Sync it is a commit that failed: ReadyForQuery follows
   }
@@ -262,6 +263,15 @@ export class Answers {
     else this.#end(item, 'error');
   }
 
+  /** Whether the server read the Sync that was sent ahead of a COPY decides what of the statements behind it is skipped. */
+  #checkBehind(): void {
+    const behind = this.#talk.awaited[1];
+    if (this.#talk.strayReadies === 0 || !behind || behind.kind === 'sync') return;
+    const what =
+      'a COPY failed of which nobody can tell how much behind it was skipped; send nothing more before it is done';
+    throw new ProtocolError('unclear-after-copy', what);
+  }
+
   /** The server answers nothing up to the next Sync, which may not have been sent yet. */
   #skipToSync(): void {
     const talk = this.#talk;
@@ -269,10 +279,6 @@ export class Answers {
     // An answered definition stays; one that was on its way may or may not have reached the server: parse again before the next use.
     if (!talk.unnamed?.isAnswered) talk.unnamed = undefined;
     let isFirst = true;
-    const behind = talk.awaited[1];
-    if (talk.strayReadies > 0 && behind && behind.kind !== 'sync') {
-      throw desync('an error of which nobody can tell how much behind it was skipped');
-    }
     while (talk.head && talk.head.kind !== 'sync') {
       const item = talk.awaited.shift()!;
       if (item.changes === 'portal') talk.portals.skip();

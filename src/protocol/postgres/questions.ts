@@ -286,8 +286,9 @@ export class Questions {
         });
         break;
       case frontendType.flush:
+        return; // the server ignores it during a COPY
       case frontendType.sync:
-        return; // the server ignores them during a COPY
+        return this.#syncAhead(message);
       case frontendType.terminate:
         return this.#terminate(message, message.subarray(headerBytes));
       default:
@@ -295,6 +296,15 @@ export class Questions {
     }
     this.#forward(message);
     this.#talk.copyIn = undefined;
+  }
+
+  /** The server ignores it too, unless the COPY has failed by now: then it answers. */
+  #syncAhead(message: Uint8Array): void {
+    decodeEmpty(message.subarray(headerBytes));
+    this.#append({ verb: 'sync', expectsOutcome: false });
+    this.#forward(message);
+    const head = this.#talk.head!;
+    head.syncsAhead = (head.syncsAhead ?? 0) + 1;
   }
 
   #record(bytes: Uint8Array): void {

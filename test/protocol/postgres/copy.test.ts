@@ -10,6 +10,7 @@ const copied = ({ events }: Course): string =>
 const copyIn = say.query('copy t from stdin');
 const rows = [say.copyData('1\n'), say.copyData('2\n')];
 const done = [answer.complete('COPY 2'), answer.ready()];
+const begun = Buffer.concat([answer.parsed(), answer.bound(), answer.copyIn()]);
 const execute = (text: string) => [say.parse('', text), say.bind('', ''), say.execute('')];
 
 describe('COPY from the client', () => {
@@ -88,6 +89,61 @@ describe('COPY from the client', () => {
       server(answer.ready()),
     ]);
     expect(outcomes(course).map(({ status }) => status)).toEqual(['error', 'skipped']);
+  });
+
+  describe.each([
+    ['before the COPY began', [client(...execute('copy t from stdin'), say.sync()), server(begun)]],
+    ['while the server was failing', [client(...execute('copy t from stdin')), server(begun), client(say.sync())]],
+  ])('that fails at once, its Sync sent %s', (_name, start) => {
+    const failed = [...start, server(answer.error('P0001'))];
+
+    it('read after the failure: the server answers it, and goes on', () => {
+      const course = converse([
+        ...failed,
+        server(answer.ready()),
+        client(say.copyDone(), ...execute('select 1'), say.sync()),
+        server(answer.parsed(), answer.bound(), answer.complete('SELECT 0'), answer.ready()),
+      ]);
+      expect(outcomes(course).map(({ status }) => status)).toEqual(['error', 'ok']);
+      expect(course.toServer).toContain(latin1(say.sync()));
+    });
+
+    it('read before the failure: the server waits for another', () => {
+      const course = converse([
+        ...failed,
+        client(...rows, say.copyDone(), say.sync()),
+        server(answer.ready()),
+        client(...execute('select 1'), say.sync()),
+        server(answer.parsed(), answer.bound(), answer.complete('SELECT 0'), answer.ready()),
+      ]);
+      expect(outcomes(course).map(({ status }) => status)).toEqual(['error', 'ok']);
+      expect(copied(course)).toBe('');
+    });
+
+    it('nobody knows, and more is sent: it is refused, not called skipped', () => {
+      const course = converse([...failed, client(...execute('drop table t'))]);
+      expect(refusals(course)).toEqual(['unclear-after-copy']);
+      expect(course.toServer).not.toContain('drop table');
+    });
+  });
+
+  it('that fails with statements behind its Sync: nobody knows whether they ran', () => {
+    const course = converse([
+      client(...execute('copy t from stdin'), say.sync(), ...execute('drop table t'), say.sync()),
+      server(begun, answer.error('P0001')),
+    ]);
+    expect(refusals(course)).toEqual(['unclear-after-copy']);
+    expect(outcomes(course).map(({ status }) => status)).toEqual(['error', 'unknown']);
+  });
+
+  it('by a simple query that fails, with a Sync behind it', () => {
+    const course = converse([
+      client(copyIn, say.sync()),
+      server(answer.copyIn(), answer.error('P0001'), answer.ready(), answer.ready()),
+      client(say.query('select 1')),
+      server(answer.columns(), answer.complete('SELECT 0'), answer.ready()),
+    ]);
+    expect(outcomes(course).map(({ status }) => status)).toEqual(['error', 'ok']);
   });
 
   it('sent ahead of the answer waits, and asks for the answer', () => {
