@@ -96,10 +96,8 @@ export function converse(turns: Turn[], options: CourseOptions = {}): Course {
   for (const seed of [1, 2, 3, 4]) cuts.push([`random cuts ${seed}`, randomCuts(seed)]);
   for (const [name, cut] of cuts) {
     const other = play(turns, cut, options);
-    expect({ ...other, events: comparable(other.events) }, name).toEqual({
-      ...first,
-      events: comparable(first.events),
-    });
+    const seen = { cut: name, ...other, events: comparable(other.events) };
+    expect(seen).toEqual({ cut: name, ...first, events: comparable(first.events) });
   }
   return first;
 }
