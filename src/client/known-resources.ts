@@ -1,3 +1,4 @@
+import { nameSchema } from '../shared/api.ts';
 import { gatewaySettings, readSettings, updateSettings } from './settings.ts';
 
 /** For completion only: it must answer at once, so it offers what the last `hoop resources` or `hoop connect` saw. */
@@ -5,7 +6,9 @@ export async function knownResources(): Promise<string[]> {
   const { defaultGateway, gateways } = await readSettings();
   const gateway = process.env['HOOP_GATEWAY'] ?? defaultGateway;
   const known = gateway === undefined ? undefined : gateways[gateway];
-  return [...new Set([...(known?.resources ?? []), ...Object.keys(known?.ports ?? {})])].sort();
+  const names = [...(known?.resources ?? []), ...Object.keys(known?.ports ?? {})];
+  // Shells get them: nothing but names, whatever some gateway called its resources.
+  return [...new Set(names)].filter((name) => nameSchema.safeParse(name).success);
 }
 
 /** Not for gateways that nobody signed in at from here: HOOP_TOKEN leaves nothing behind. */

@@ -84,13 +84,11 @@ describe('as programs use it', () => {
 
   it('every command has a summary and examples', () => {
     const manifest = JSON.parse(readFileSync(new URL('../../oclif.manifest.json', import.meta.url), 'utf8'));
-    for (const [id, command] of Object.entries<{ summary?: string; examples?: string[]; pluginName?: string }>(
+    const own = Object.values<{ id: string; summary?: string; examples?: string[]; pluginName?: string }>(
       manifest.commands,
-    )) {
-      if (command.pluginName !== 'hoop') continue;
-      expect(command.summary, id).toBeTruthy();
-      expect(command.examples?.length, id).toBeGreaterThan(0);
-    }
+    ).filter(({ pluginName }) => pluginName === 'hoop');
+    expect(own.length).toBeGreaterThan(20);
+    expect(own.filter(({ summary, examples }) => !summary || !examples?.length).map(({ id }) => id)).toEqual([]);
   });
 
   it('the manifest in the tree is that of the commands', () => {

@@ -71,7 +71,7 @@ beforeAll(async () => {
     }),
     statement(8, { text: 'copy t from stdin', dataBytes: 1_234_567, outcome: { status: 'unknown' } }),
   ]);
-  expect((await cli.login('alice', password, ['--gateway', gateway.url])).code).toBe(0);
+  await cli.login('alice', password, ['--gateway', gateway.url]);
 });
 afterAll(async () => {
   cli.remove();
@@ -130,7 +130,7 @@ describe('hoop replay', () => {
   it('what is not there, or not one’s own, exits with 7 and an error of one line', async () => {
     for (const id of ['nothing', '9yyyy', '../users', 'a/b?c']) {
       const result = await cli.run(['replay', id, '--json']);
-      expect(result.code, id).toBe(7);
+      expect({ id, code: result.code }).toEqual({ id, code: 7 });
       expect(JSON.parse(result.stdout.trimEnd().split('\n')[0] ?? '').error.code).toBe('HOOP_NOT_FOUND');
     }
   });

@@ -1,0 +1,17 @@
+import { BaseCommand } from '../../base-command.ts';
+
+export default class CompletionWords extends BaseCommand<typeof CompletionWords> {
+  static override summary = 'What the completion scripts ask: the words that can stand where the last one is typed.';
+  static override examples = ['<%= config.bin %> <%= command.id %> -- connect ord'];
+  static override hidden = true;
+  static override strict = false;
+
+  async run(): Promise<void> {
+    const { argv } = await this.parse(CompletionWords);
+    const { complete } = await import('../../ui/complete.ts');
+    const { knownResources } = await import('../../client/known-resources.ts');
+    const resources = await knownResources().catch(() => []);
+    const words = complete(argv as string[], this.config.commands, resources);
+    if (words.length > 0) this.log(words.join('\n'));
+  }
+}
