@@ -29,7 +29,8 @@ const resourceConfigSchema = z.strictObject({
   database: z.string().min(1).optional(),
   tls: tlsSchema.prefault({}),
   credentials: z.strictObject({ user: z.string().min(1), password: secretSchema.optional() }),
-  results: z.enum(['digest', 'rows']).default('digest'),
+  /** What the record keeps of results; whole rows are not kept in this version. */
+  results: z.literal('digest', 'only digest is known in this version').default('digest'),
 });
 export type ResourceConfig = z.infer<typeof resourceConfigSchema>;
 
