@@ -46,7 +46,10 @@ class SocketTransport implements Transport {
     // Bytes that came before the handshake would be plaintext taken for authenticated (CVE-2021-23214, -23222).
     if (this.#duplex.detach().length > 0) {
       this.#socket.destroy();
-      throw unreachable('the resource sent bytes between its answer and the TLS handshake', 'somebody may sit between: check the network path');
+      throw unreachable(
+        'the resource sent bytes between its answer and the TLS handshake',
+        'somebody may sit between: check the network path',
+      );
     }
     const { tls, address } = this.#resource;
     const options = await tlsOptions(tls, hostOf(address), alpn);
