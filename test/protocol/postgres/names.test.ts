@@ -154,6 +154,15 @@ describe('the name of a statement', () => {
     expect(refusals(course)).toEqual(['unknown-statement']);
   });
 
+  it('closed by the client is unknown at once, in the same pipeline', () => {
+    const course = converse([
+      client(say.parse('s', 'A'), say.sync()),
+      server(answer.parsed(), answer.ready()),
+      client(say.closeStatement('s'), ...run('s')),
+    ]);
+    expect(refusals(course)).toEqual(['unknown-statement']);
+  });
+
   it('too many of them are refused before they fill the memory', () => {
     const many = Array.from({ length: 50 }, (_value, index) => say.parse(`s${index}`, 'x'.repeat(100)));
     expect(refusals(converse([client(...many)], { messageBytesMax: 5000 }))).toEqual(['too-many-names']);

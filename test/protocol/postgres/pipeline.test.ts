@@ -82,6 +82,16 @@ describe('an extended query', () => {
   });
 });
 
+describe('a portal that is fetched in pieces', () => {
+  it('can be suspended before it gave a row', () => {
+    const course = converse([
+      client(say.parse('', 'q'), say.bind('', ''), say.execute('', 1), say.sync()),
+      server(answer.parsed(), answer.bound(), answer.suspended(), answer.ready('T')),
+    ]);
+    expect(statuses(course)).toEqual(['suspended']);
+  });
+});
+
 describe('an error in a pipeline', () => {
   it('skips everything up to the Sync, sent before the error came or after', () => {
     const course = converse([
