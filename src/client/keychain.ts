@@ -81,5 +81,7 @@ async function within<T>(millis: number, question: () => Promise<T>): Promise<T>
 /** The first line, without control characters: these messages come from other programs. */
 function reason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
+  if (/DBUS_SESSION_BUS_ADDRESS|ServiceUnknown|No such file or directory/.test(text))
+    return 'no Secret Service is running';
   return (text.split('\n')[0] ?? '').replace(/\p{Cc}/gu, ' ').slice(0, 200);
 }

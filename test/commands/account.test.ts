@@ -152,7 +152,7 @@ describe('a sign-in, from login to logout', () => {
 describe('what else can happen at sign-in', () => {
   it('a denial exits with 3 and stores nothing', async () => {
     const cli = machine();
-    const result = await cli.login('alice', password, ['--gateway', gateway.url], 'deny');
+    const result = await cli.login('alice', password, ['--gateway', gateway.url], { decision: 'deny' });
     expect(result.code).toBe(3);
     expect(result.stderr).toContain('denied');
     expect(readdirSync(join(cli.configDir, 'tokens'))).toEqual([]);

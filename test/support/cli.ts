@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fetch } from 'undici';
+import { Agent, fetch } from 'undici';
 import { approveDevice } from '../../src/client/approve-device.ts';
 
 const entry = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
@@ -61,7 +61,7 @@ export class Cli {
     user: string,
     password: string,
     args: string[],
-    decision: 'approve' | 'deny' = 'approve',
+    { decision = 'approve', ca }: { decision?: 'approve' | 'deny'; ca?: string } = {},
   ): Promise<CliResult> {
     const { child, result } = this.start(['login', ...args]);
     const shown = new Promise<string>((resolve, reject) => {
@@ -73,7 +73,10 @@ export class Cli {
       child.once('close', () => reject(new Error(`no code was shown: ${text}`)));
     });
     const verificationUriComplete = await shown;
-    await approveDevice({ verificationUriComplete, user, password, fetch: fetch as never, decision });
+    const dispatcher = new Agent(ca === undefined ? {} : { connect: { ca } });
+    const browse = (url: string, init: object) => fetch(url, { ...init, dispatcher });
+    await approveDevice({ verificationUriComplete, user, password, fetch: browse as never, decision });
+    await dispatcher.close();
     return result;
   }
 

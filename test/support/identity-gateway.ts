@@ -48,11 +48,13 @@ export class TestClock implements Clock {
   }
 }
 
-export async function startTestGateway(options: { behindProxy?: boolean } = {}): Promise<TestGateway> {
+export async function startTestGateway(
+  options: { behindProxy?: boolean; tls?: { tlsCert: string; tlsKey: string } } = {},
+): Promise<TestGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'hoop-identity-'));
   const clock = new TestClock();
   const registry = openRegistry(dataDir, clock);
-  const { server, url } = await listenHttp({ host: '127.0.0.1', port: 0 });
+  const { server, url } = await listenHttp({ host: '127.0.0.1', port: 0, ...options.tls });
   const identity = await createIdentity({ publicUrl: url, registry, clock });
   const sessions: Session[] = [];
   const statements = new Map<string, Statement[]>();
