@@ -14,6 +14,7 @@ import {
   linkWelcomeSchema,
   resourceOpenSchema,
 } from '../shared/handshake.ts';
+import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { pause } from '../shared/pause.ts';
 import { pump } from '../shared/pump.ts';
@@ -22,6 +23,7 @@ import { checkVersion, prefixed, readControl, refuseControl, writeControl } from
 import { connectWebSocket, type Connection } from '../tunnel/websocket.ts';
 import type { AgentConfig, ResourceConfig } from './config.ts';
 import type { AgentKey } from './key.ts';
+import { loginDeadline } from './login-deadline.ts';
 import { readSecret } from './secret.ts';
 import { dial } from './transport.ts';
 
@@ -154,8 +156,9 @@ async function openResource(
     });
   }
   const { user, password } = config.credentials;
-  return protocol.backend.connect({
-    dial: () => dial(config),
+  const logins = loginDeadline(() => dial(config), limits.handshakeMillisMax);
+  const ready = await protocol.backend.connect({
+    dial: logins.dial,
     tlsMode: config.tls.mode,
     credentials: {
       user,
@@ -166,6 +169,8 @@ async function openResource(
     label: request.label,
     randomBytes,
   });
+  logins.done(ready.resource);
+  return ready;
 }
 
 const offered = ({ name, protocol, address, database, tls, results }: ResourceConfig) => ({

@@ -56,6 +56,8 @@ class SocketTransport implements Transport {
     const secured = await new Promise<TLSSocket>((resolve, reject) => {
       const socket = connectTls({ ...options, socket: this.#socket }, () => resolve(socket));
       socket.once('error', reject);
+      // Without an error where the connection below was given up.
+      socket.once('close', () => reject(new Error('the connection closed')));
     }).catch((cause: Error) => {
       throw unreachable(
         `the TLS handshake with ${address} failed: ${cause.message}`,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { StreamReset } from '../../shared/duplex.ts';
 import { ProtocolError, UserError } from '../../shared/errors.ts';
 import type { Backend, BackendContext, BackendReady, Transport } from '../protocol.ts';
 import { LoginReader, type LoginMessage } from './login-reader.ts';
@@ -26,14 +27,16 @@ const messageBytesMax = 64 * 1024;
 /** Agent side of the login: libpq's TLS modes, SCRAM-SHA-256 (with channel binding under TLS), md5, cleartext only inside TLS. */
 export const backend: Backend = {
   async connect(context) {
-    const transport = await openTransport(context);
+    let transport: Transport | undefined;
     try {
+      transport = await openTransport(context);
       return await logIn(transport, context);
     } catch (error) {
-      transport.reset('the login failed');
-      throw error instanceof ProtocolError
-        ? unreachable(`the resource does not speak PostgreSQL as expected: ${error.message}`)
-        : error;
+      transport?.reset('the login failed');
+      if (error instanceof ProtocolError)
+        throw unreachable(`the resource does not speak PostgreSQL as expected: ${error.message}`);
+      if (error instanceof StreamReset) throw unreachable(`the connection broke during the login: ${error.message}`);
+      throw error;
     }
   },
 };
