@@ -29,7 +29,11 @@ export async function findPassword(service: string): Promise<string | null> {
 }
 
 export async function findCredentials(service: string): Promise<{ account: string; password: string }[]> {
-  return asked(async () => (await load()).findCredentialsAsync(service));
+  return asked(async () => {
+    // This function cannot be pinned to a store: without a Secret Service it would answer from the kernel's keyring.
+    await (await entry(service, 'is there a Secret Service')).getPassword();
+    return (await load()).findCredentialsAsync(service);
+  });
 }
 
 /** Does it keep what it is given? Why not, where it does not. */

@@ -36,9 +36,9 @@ export async function login(options: LoginOptions): Promise<{ who: Whoami; place
     else if (process.stdin.isTTY) offerBrowser(prompt, say, waiting.signal);
     else say(waitingLine(prompt));
   };
+  const onOwnAddress = (own: string) => say(`${chosen} calls itself ${own}; that address is used from now on.`);
   try {
-    const gateway = await signIn({ gateway: chosen, send, store, show, signal: waiting.signal });
-    if (gateway !== chosen) say(`The gateway calls itself ${gateway}; that address is used from now on.`);
+    const gateway = await signIn({ gateway: chosen, send, store, show, signal: waiting.signal, onOwnAddress });
     const who = await new GatewayApi(
       gateway,
       new StoredAuthorization(gateway, send),

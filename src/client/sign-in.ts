@@ -26,6 +26,8 @@ export interface SignInOptions {
   send: GatewayFetch;
   store: TokenStore;
   show: (prompt: DevicePrompt) => void;
+  /** Before anything is shown: the gateway was reached by another name than its own. */
+  onOwnAddress?: (gateway: string) => void;
   signal: AbortSignal;
 }
 
@@ -35,6 +37,7 @@ const defaultIntervalSeconds = 5;
 export async function signIn(options: SignInOptions): Promise<string> {
   const { send, store } = options;
   const gateway = normaliseGateway(await ownAddress(options.gateway, send));
+  if (gateway !== options.gateway) options.onOwnAddress?.(gateway);
   const lock = await tryLock(signInLockPath(gateway));
   if (!('release' in lock)) throw alreadyWaiting(gateway, lock.owner?.pid);
   try {

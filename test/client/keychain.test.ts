@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { deletePassword, findCredentials, findPassword, getPassword, setPassword } from '../../src/client/keychain.ts';
 import { Cli } from '../support/cli.ts';
 import { password, startTestGateway, type TestGateway } from '../support/identity-gateway.ts';
 import { keyringIsInstalled, startKeyring, type Keyring } from '../support/keyring.ts';
@@ -27,6 +28,29 @@ describe.runIf(keyringIsInstalled)('tokens in a real Secret Service', () => {
   });
 
   const settings = () => JSON.parse(readFileSync(join(cli.configDir, 'settings.json'), 'utf8'));
+
+  it('keytar’s five functions', async () => {
+    const before = process.env['DBUS_SESSION_BUS_ADDRESS'];
+    Object.assign(process.env, keyring.env);
+    try {
+      await setPassword('hoop test', 'a', 'one');
+      await setPassword('hoop test', 'b', 'two');
+      expect(await getPassword('hoop test', 'a')).toBe('one');
+      expect(await getPassword('hoop test', 'c')).toBeNull();
+      expect(['one', 'two']).toContain(await findPassword('hoop test'));
+      const byAccount = (await findCredentials('hoop test')).sort((x, y) => x.account.localeCompare(y.account));
+      expect(byAccount).toEqual([
+        { account: 'a', password: 'one' },
+        { account: 'b', password: 'two' },
+      ]);
+      expect(await deletePassword('hoop test', 'a')).toBe(true);
+      expect(await deletePassword('hoop test', 'a')).toBe(false);
+      expect(await getPassword('hoop test', 'a')).toBeNull();
+    } finally {
+      if (before === undefined) delete process.env['DBUS_SESSION_BUS_ADDRESS'];
+      else process.env['DBUS_SESSION_BUS_ADDRESS'] = before;
+    }
+  });
 
   it('login puts them there, says so, and leaves no file with a token', async () => {
     const result = await cli.login('alice', password, ['--gateway', gateway.url]);
