@@ -26,7 +26,9 @@ export const postgres: Protocol = {
 /** PGREQUIREAUTH makes libpq insist on SCRAM, so that a program which squats on the port learns nothing. */
 function connectInfo({ host, port, user, password, database }: LocalEndpoint): ConnectInfo {
   const encode = encodeURIComponent;
-  const dsn = `postgresql://${encode(user)}:${encode(password)}@${host}:${port}/${encode(database)}`;
+  // Drivers differ in what they decode of a path; what need not be encoded there is not.
+  const path = encodeURI(database).replaceAll('?', '%3F').replaceAll('#', '%23');
+  const dsn = `postgresql://${encode(user)}:${encode(password)}@${host}:${port}/${path}`;
   return {
     dsn,
     environment: {
