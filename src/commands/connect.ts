@@ -33,12 +33,13 @@ With \`-- COMMAND\` it runs the command with PGHOST, PGPORT, PGUSER, PGPASSWORD,
   async run(): Promise<void> {
     const separator = this.argv.indexOf('--');
     const own = separator < 0 ? this.argv : this.argv.slice(0, separator);
+    const command = separator < 0 ? undefined : this.argv.slice(separator + 1); // parse() replaces this.argv
     const { argv, flags } = await this.parse(Connect, own);
     const { runConnect } = await import('../client/run-connect.ts');
     const { openConnectView } = await import('../ui/connect-view.ts');
     process.exitCode = await runConnect({
       resources: argv as string[],
-      command: separator < 0 ? undefined : this.argv.slice(separator + 1),
+      command,
       port: flags.port,
       actor: flags.as,
       caFile: flags['ca-file'],
