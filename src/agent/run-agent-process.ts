@@ -8,6 +8,8 @@ export interface AgentProcessOptions {
   configFile: string;
   gateway: string | undefined;
   joinToken: string | undefined;
+  /** Wins over the file's `caFile`. */
+  caFile: string | undefined;
   logLevel: string;
 }
 
@@ -16,9 +18,11 @@ export async function runAgentProcess({
   configFile,
   gateway,
   joinToken,
+  caFile,
   logLevel,
 }: AgentProcessOptions): Promise<void> {
-  const config = await readAgentConfig(configFile);
+  const written = await readAgentConfig(configFile);
+  const config = caFile === undefined ? written : { ...written, caFile };
   const url = gateway ?? process.env['HOOP_GATEWAY'] ?? config.gateway;
   if (url === undefined) {
     throw new UserError('HOOP_CONFIG', 'the agent does not know its gateway', {

@@ -22,6 +22,7 @@ export default class AgentStart extends BaseCommand<typeof AgentStart> {
       configFile: flags.config,
       gateway: flags.gateway,
       joinToken: flags.join,
+      caFile: flags['ca-file'],
       logLevel: flags['log-level'],
     });
   }
