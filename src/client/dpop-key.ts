@@ -1,5 +1,4 @@
 import { createHash, randomUUID, type webcrypto } from 'node:crypto';
-import { SignJWT } from 'jose/jwt/sign';
 import type { StoredSignIn } from './token-store.ts';
 
 export type PrivateJwk = StoredSignIn['key'];
@@ -27,17 +26,24 @@ export async function importDpopKey(jwk: PrivateJwk): Promise<DpopKey> {
   return { privateKey, publicKey, jwk };
 }
 
-/** A proof for exactly one request with this access token. */
+/**
+ * A proof for exactly one request with this access token (RFC 9449 section 4.2), as a compact JWS by Web Crypto alone, whose ECDSA
+ * signatures have the form that JWS wants: a library for this one token costs every command 15 ms.
+ */
 export async function dpopProof(key: DpopKey, method: string, url: string, accessToken: string): Promise<string> {
   const { origin, pathname } = new URL(url);
   const { kty, crv, x, y } = key.jwk;
-  return new SignJWT({
+  const header = { alg: 'ES256', typ: 'dpop+jwt', jwk: { kty, crv, x, y } };
+  const claims = {
     htm: method,
     htu: origin + pathname,
     jti: randomUUID(),
+    iat: Math.floor(Date.now() / 1000),
     ath: createHash('sha256').update(accessToken).digest('base64url'),
-  })
-    .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: { kty, crv, x, y } })
-    .setIssuedAt()
-    .sign(key.privateKey);
+  };
+  const signed = `${base64urlJson(header)}.${base64urlJson(claims)}`;
+  const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, key.privateKey, Buffer.from(signed));
+  return `${signed}.${Buffer.from(signature).toString('base64url')}`;
 }
+
+const base64urlJson = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');

@@ -1,6 +1,5 @@
 import type { Agent, RequestInit, Response } from 'undici';
 import { z } from 'zod';
-import { trustedCertificates, unreachable } from '../tunnel/upgrade.ts';
 import { gatewayRefusal, notAGateway } from './gateway-refusal.ts';
 
 export type GatewayFetch = (url: string, init?: RequestInit) => Promise<Response>;
@@ -21,12 +20,14 @@ export function openGatewayFetch(caFile?: string): GatewayFetch {
       return await undici.fetch(url, { redirect: 'manual', ...init, dispatcher });
     } catch (error) {
       init.signal?.throwIfAborted();
+      const { unreachable } = await import('../tunnel/upgrade.ts');
       throw unreachable(url, rootCause(error));
     }
   };
 }
 
 async function agentWith(Constructor: typeof Agent, caFile: string | undefined): Promise<Agent> {
+  const { trustedCertificates } = await import('../tunnel/upgrade.ts');
   const ca = await trustedCertificates(caFile === undefined ? {} : { caFile });
   return new Constructor({
     connect: { timeout: connectMillisMax, ...(ca === undefined ? {} : { ca }) },

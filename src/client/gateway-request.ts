@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { trustedCertificates, unreachable } from '../tunnel/upgrade.ts';
 
 /**
  * API calls over Node's own client: undici, which the sign-in stands on, takes 60 ms to load, a quarter of the time in which
@@ -26,9 +25,10 @@ const silentMillisMax = 30_000;
 export function openGatewayRequest(caFile?: string): GatewayRequest {
   return async (url, { method, headers, body }) => {
     const { request } = await (url.startsWith('https:') ? import('node:https') : import('node:http'));
-    const ca = await trustedCertificates(caFile === undefined ? {} : { caFile });
+    const ca = caFile === undefined ? undefined : await (await wordsForFailures()).trustedCertificates({ caFile });
     return new Promise((resolve, reject) => {
-      const fail = (error: Error) => reject(unreachable(url, firstOf(error)));
+      const fail = (error: Error) =>
+        void wordsForFailures().then(({ unreachable }) => reject(unreachable(url, firstOf(error))), reject);
       const sent = request(url, { method, headers, timeout: silentMillisMax, ...(ca ? { ca } : {}) }, (answer) =>
         resolve({ status: answer.statusCode ?? 0, chunks: chunksOf(answer, url) }),
       );
@@ -39,10 +39,13 @@ export function openGatewayRequest(caFile?: string): GatewayRequest {
   };
 }
 
+const wordsForFailures = () => import('../tunnel/upgrade.ts');
+
 async function* chunksOf(answer: IncomingMessage, url: string): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of answer) yield chunk as Uint8Array;
   } catch (error) {
+    const { unreachable } = await wordsForFailures();
     throw unreachable(url, new Error(`its answer was cut off (${(error as Error).message})`));
   }
 }
