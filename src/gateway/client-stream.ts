@@ -3,7 +3,7 @@ import type { Event, EventSink, Sequence } from '../protocol/event.ts';
 import type { Admission, Decoder, LocalCredential, Protocol, Startup } from '../protocol/protocol.ts';
 import type { Clock } from '../shared/clock.ts';
 import { StreamReset, type Duplex } from '../shared/duplex.ts';
-import { UserError } from '../shared/errors.ts';
+import { ProtocolError, UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import type { HeldBudget } from './held-budget.ts';
@@ -136,12 +136,10 @@ export class ClientStream {
   /** Reset by a side, or the gateway cannot go on: outcomes become unknown, the client is told where it still listens. */
   async #fail(error: unknown): Promise<string> {
     if (this.#aborted) return this.#aborted.code;
-    if (error instanceof UserError) {
-      const message = error.next ? `${error.message}; ${error.next}` : error.message;
-      this.abort(error.code, message);
-      this.#aborted = undefined;
-      return error.code;
-    }
+    if (error instanceof ProtocolError)
+      return this.#giveUp('HOOP_PROTOCOL', `the agent sent what cannot be: ${error.message}`);
+    if (error instanceof UserError)
+      return this.#giveUp(error.code, error.next ? `${error.message}; ${error.next}` : error.message);
     // Anything but a reset is a bug of ours: the stream ends, the gateway lives on, the log has it.
     if (!(error instanceof StreamReset))
       this.#context.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a stream failed');
@@ -152,6 +150,18 @@ export class ClientStream {
       return 'HOOP_RECORDER';
     }
     return 'reset';
+  }
+
+  /** The record says why, as far as it can still be written, and the client is told. */
+  #giveUp(code: string, message: string): string {
+    try {
+      this.#context.record.append({ kind: 'refusal', reason: code, message });
+    } catch {
+      // The record itself has failed; its session ends.
+    }
+    this.abort(code, message);
+    this.#aborted = undefined;
+    return code;
   }
 
   #farewell(buffers: Uint8Array[]): void {
