@@ -124,7 +124,7 @@ describe('the three terminals of the README', () => {
     expect(stderr).toBe('');
     expect(stdout).toMatch(/insert into orders values \(1, 'lamp'\), \(2, 'desk'\)\n +OK INSERT 0 2/);
     expect(stdout).toMatch(/select missing\n +ERROR 42703 column "missing" does not exist/);
-    expect((await alice.run(['sessions'])).stdout).toContain(`${session.slice(0, 8)}`);
+    expect((await alice.run(['sessions'])).stdout).toContain(session.slice(0, 8));
   });
 
   test('connect -- COMMAND gives the child its variables and returns its exit code and output, nothing else', async () => {
