@@ -6,8 +6,9 @@ export async function runCli(entry: string): Promise<never> {
   quietPipes();
   interrupts();
   try {
-    if (isVersionAsked(process.argv.slice(2))) sayVersion();
-    else await (await import('@oclif/core/run')).run(process.argv.slice(2), entry);
+    const words = process.argv.slice(2);
+    if (isVersionAsked(words)) sayVersion();
+    else await (await import('@oclif/core/run')).run(asksForHelp(words), entry);
   } catch (error) {
     process.exitCode = requestedExit(error) ?? report(error);
   }
@@ -22,6 +23,10 @@ function sayVersion(): void {
 }
 
 const isVersionAsked = ([first, ...rest]: string[]): boolean => first === '--version' && rest.length === 0;
+
+/** `hoop help users create` is what people type too. */
+const asksForHelp = ([first, ...rest]: string[]): string[] =>
+  first === 'help' ? [...rest, '--help'] : [...(first === undefined ? [] : [first]), ...rest];
 
 /** Only what no command caught: a command that does not exist, a broken installation. */
 function report(error: unknown): number {

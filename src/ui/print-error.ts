@@ -24,11 +24,21 @@ export function requestedExit(error: unknown): number | undefined {
 export function asUserError(error: unknown, command?: string): UserError {
   if (error instanceof UserError) return error;
   if (isCliError(error)) {
+    const unknown = /^command (\S+) not found$/.exec(error.message)?.[1]?.split(':');
+    if (unknown) return noSuchCommand(unknown, error);
     const next = command === undefined ? 'run: hoop --help' : `run: hoop ${command} --help`;
     return new UserError('HOOP_USAGE', usageMessage(error.message), { next, cause: error });
   }
   const message = error instanceof Error ? error.message : String(error);
   return new UserError('HOOP_INTERNAL', `hoop itself failed: ${message}`, { next: reportNext, cause: error });
+}
+
+function noSuchCommand(words: string[], cause: Error): UserError {
+  const topic = words.slice(0, -1).map((word) => ` ${word}`);
+  return new UserError('HOOP_USAGE', `there is no command hoop ${words.join(' ')}`, {
+    next: `run: hoop${topic.join('')} --help`,
+    cause,
+  });
 }
 
 /** oclif writes for a screen of its own: several lines, colours, a hint at --help. */

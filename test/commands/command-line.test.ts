@@ -13,6 +13,7 @@ const error = (stdout: string) => JSON.parse(stdout).error;
 describe('exit codes are the same with and without --json', () => {
   const cases: [what: string, args: string[], exit: number, code: string, says: string][] = [
     ['an unknown command', ['frobnicate'], 2, 'HOOP_USAGE', 'frobnicate'],
+    ['an unknown command of a topic', ['users', 'frob'], 2, 'HOOP_USAGE', 'there is no command hoop users frob'],
     ['an unknown flag', ['whoami', '--frob'], 2, 'HOOP_USAGE', 'Nonexistent flag: --frob'],
     ['a missing argument', ['replay'], 2, 'HOOP_USAGE', 'session'],
     ['a flag that another one needs', ['users', 'create', 'a', '--setup-code', 'x'], 2, 'HOOP_USAGE', 'password-stdin'],
@@ -80,6 +81,12 @@ describe('as programs use it', () => {
     expect(await cli.run(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(`^hoop/${version} `) });
     const { version: packaged } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
     expect(packaged).toBe(version);
+  });
+
+  it('hoop help COMMAND is hoop COMMAND --help', async () => {
+    const { code, stdout } = await cli.run(['help', 'grants', 'add']);
+    expect(code).toBe(0);
+    expect(stdout).toBe((await cli.run(['grants', 'add', '--help'])).stdout);
   });
 
   it('every command has a summary and examples', () => {
