@@ -18,9 +18,11 @@ const schema = `
 `;
 
 /** The best PostgreSQL that can be had: embedded (in a clone), else one found on the machine, else PGlite. Has the table `orders`. */
-export async function startDemoDatabase(): Promise<PostgresServer> {
-  const server =
-    embeddedBinaries() || installedBinaries() ? await startPostgres({ database: 'orders' }) : await startPglite();
+export async function startDemoDatabase(
+  find = () => embeddedBinaries() ?? installedBinaries(),
+): Promise<PostgresServer> {
+  const binaries = find();
+  const server = binaries ? await startPostgres({ binaries, database: 'orders' }) : await startPglite();
   const { Client } = (await import('pg')).default;
   const client = new Client({
     host: '127.0.0.1',
