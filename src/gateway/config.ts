@@ -29,7 +29,6 @@ const gatewayConfigSchema = z.strictObject({
     .default(limits.messageBytesMax),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;
-export type GatewayConfigInput = z.input<typeof gatewayConfigSchema>;
 
 const keys = Object.keys(gatewayConfigSchema.shape);
 

@@ -116,5 +116,4 @@ export const resourceOpenSchema = z.object({
   label: z.string(),
   startup: z.object({ parameters: z.record(z.string(), z.string()) }),
 });
-export type ResourceOpen = z.infer<typeof resourceOpenSchema>;
 export const resourceReadySchema = z.object({ kind: z.literal('ready'), greeting: z.string() });
