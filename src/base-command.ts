@@ -2,6 +2,7 @@ import { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
 import type { InferredFlags } from '@oclif/core/interfaces';
 import type { GatewayChoice, OpenedGateway } from './client/open-gateway.ts';
+import { terminalSafeJson } from './ui/escape-control.ts';
 import { asUserError, debugStack, errorBody, errorLines, exitCodeOf, requestedExit } from './ui/print-error.ts';
 
 /** All commands: shared flags, errors as message + next step + exit code, JSON that is nothing but data. */
@@ -36,7 +37,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   }
 
   override logJson(json: unknown): void {
-    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
+    process.stdout.write(`${terminalSafeJson(json, 2)}\n`);
   }
 
   /** oclif exits with 1 under --json whatever the error: here both ways have the same exit code. */

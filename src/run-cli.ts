@@ -1,4 +1,5 @@
 import { version } from './shared/version.ts';
+import { terminalSafeJson } from './ui/escape-control.ts';
 import { asUserError, debugStack, errorBody, errorLines, exitCodeOf, requestedExit } from './ui/print-error.ts';
 
 /** The command line from start to exit code. `entry` is the URL of bin/run.js, beside which package.json lies. */
@@ -33,7 +34,7 @@ function report(error: unknown): number {
   const shown = asUserError(error);
   const stack = debugStack(error, process.env);
   if (stack !== undefined) process.stderr.write(`${stack}\n`);
-  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(errorBody(shown), null, 2)}\n`);
+  if (process.argv.includes('--json')) process.stdout.write(`${terminalSafeJson(errorBody(shown), 2)}\n`);
   else process.stderr.write(`${errorLines(shown)}\n`);
   return exitCodeOf(shown);
 }

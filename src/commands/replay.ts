@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../base-command.ts';
+import { terminalSafeJson } from '../ui/escape-control.ts';
 
 export default class Replay extends BaseCommand<typeof Replay> {
   static override summary = 'Read a recorded session back: every statement in order, with parameters and outcome.';
@@ -22,7 +23,7 @@ export default class Replay extends BaseCommand<typeof Replay> {
     const session = await api.session(args.session);
     if (this.jsonEnabled()) {
       for await (const statement of api.statements(session.id))
-        await writeTo(process.stdout, `${JSON.stringify(statement)}\n`);
+        await writeTo(process.stdout, `${terminalSafeJson(statement)}\n`);
       return;
     }
     const { replayHeader, replayStatement } = await import('../ui/replay.ts');
@@ -37,6 +38,6 @@ export default class Replay extends BaseCommand<typeof Replay> {
 
   /** One line, as the statements are. */
   override logJson(json: unknown): void {
-    process.stdout.write(`${JSON.stringify(json)}\n`);
+    process.stdout.write(`${terminalSafeJson(json)}\n`);
   }
 }

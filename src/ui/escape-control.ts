@@ -29,4 +29,15 @@ export function escapeControl(text: string, { multiline = false }: EscapeOptions
   });
 }
 
+/**
+ * JSON in which nothing can drive a terminal either: JSON.stringify leaves C1 controls (one of them begins escape sequences), DEL and
+ * marks of direction as they are. A reader of the JSON gets exactly the same value.
+ */
+export function terminalSafeJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(dangerous, (character) => {
+    if (character === '\n') return character; // between the parts, where it was asked for; inside strings it is escaped already
+    return Array.from({ length: character.length }, (_, at) => `\\u${hex(character.charCodeAt(at), 4)}`).join('');
+  });
+}
+
 const hex = (point: number, digits: number): string => point.toString(16).toUpperCase().padStart(digits, '0');

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { escapeControl } from '../../src/ui/escape-control.ts';
+import { escapeControl, terminalSafeJson } from '../../src/ui/escape-control.ts';
 
 describe('a recording cannot drive the terminal of its reader', () => {
   const cases: [what: string, recorded: string, shown: string][] = [
@@ -38,5 +38,17 @@ describe('a recording cannot drive the terminal of its reader', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('JSON on a terminal', () => {
+  it('holds no raw control, and gives back exactly the value', () => {
+    const value = { text: '\u009B31m\u007F\u202E\u{E0041}\uD800 ä 😀\n' };
+    const json = terminalSafeJson(value, 2);
+    expect(json).toBe('{\n  "text": "\\u009B31m\\u007F\\u202E\\uDB40\\uDC41\\ud800 ä 😀\\n"\n}');
+    expect(JSON.parse(json)).toEqual(value);
+  });
+  it('whatever the text', () => {
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => JSON.parse(terminalSafeJson(text)) === text));
   });
 });
