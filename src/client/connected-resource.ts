@@ -107,6 +107,7 @@ export class ConnectedResource {
       } catch (error) {
         if (signal.aborted) return undefined;
         if (!(error instanceof UserError)) throw error;
+        const isNews = error.message !== this.#why;
         this.#why = error.message;
         if (error.code === 'HOOP_SIGN_IN') {
           onState({ state: 'signing-in', why: error.message, port: this.#port!.port });
@@ -115,7 +116,7 @@ export class ConnectedResource {
           this.#port?.close();
           onState({ state: 'failed', error });
           throw error;
-        }
+        } else if (isNews) onState({ state: 'reconnecting', why: error.message, port: this.#port!.port });
         await pause(backoffMillis(attempt), signal);
       }
     }

@@ -78,8 +78,9 @@ async function openAll({ options, gateway, screen, signal }: OpenAll): Promise<(
     });
   const attempt = (resource: string) =>
     open(resource).catch((error: unknown) => {
-      if (error instanceof UserError) return error;
-      throw error;
+      if (!(error instanceof UserError)) throw error;
+      screen.show(resource, { state: 'failed', error });
+      return error;
     });
   const first = await Promise.all(resources.map(attempt));
   const isSignedOut = first.some((one) => one instanceof UserError && one.code === 'HOOP_SIGN_IN');
@@ -171,7 +172,11 @@ class Screen {
 
   async goLive(): Promise<void> {
     const { resources, openView } = this.#options;
-    this.#view = await openView(resources, process.stderr, 'Ctrl-C ends the session');
+    this.#view = await openView(
+      resources,
+      process.stderr,
+      `Ctrl-C ends the ${resources.length > 1 ? 'sessions' : 'session'}`,
+    );
     for (const [resource, state] of this.#last) this.#view.show(resource, state);
   }
 

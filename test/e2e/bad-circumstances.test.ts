@@ -123,6 +123,9 @@ test('the agent is offline: nobody connects; a session under way ends and says w
     );
     await expect.poll(async () => (await stack.session(alice, connected.session)).state).toBe('sealed');
     expect(await stack.session(alice, connected.session)).toMatchObject({ reason: 'agent_lost' });
+    // What is shown while it tries again is why it does not work now, not why it ended.
+    const shownNow = () => connected.states.flatMap((state) => (state.state === 'reconnecting' ? [state.why] : []));
+    await expect.poll(shownNow).toContainEqual(expect.stringContaining('no agent that serves orders-db'));
   } finally {
     await stack.startAgent();
     await connected.close();

@@ -149,7 +149,8 @@ describe('the three terminals of the README', () => {
   test('two resources at once: the one that fails says so, the other stays', async () => {
     const connect = start(alice, ['connect', 'orders-db', 'billing-db']);
     const [, dsn = ''] = await untilOutput(connect.child, /^orders-db\t(postgres\S+)\n/, 'stdout');
-    await untilOutput(connect.child, /billing-db: .*\n/, 'stderr');
+    await untilOutput(connect.child, /billing-db: alice has no grant/, 'stderr');
+    await untilOutput(connect.child, /^billing-db.* failed/m, 'stderr');
     expect((await run('psql', ['-qXAtc', 'select 1', dsn])).stdout).toBe('1\n');
     expect((await end(connect)).code).toBe(130);
   });
