@@ -64,7 +64,7 @@ export async function runAgent(parts: AgentParts): Promise<void> {
         'the gateway cannot be reached; trying again',
       );
     }
-    await pause(backoffMillis(attempt), parts.signal);
+    await pause(backoffMillis(attempt, limits.agentBackoffMillisMax), parts.signal);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
 import type { ErrorCode } from '../shared/error-codes.ts';
 import type { SessionEnded, StreamOpen } from '../shared/handshake.ts';
+import { limits } from '../shared/limits.ts';
 import { pause } from '../shared/pause.ts';
 import { pump } from '../shared/pump.ts';
 import type { LocalPort } from './local-port.ts';
@@ -117,7 +118,7 @@ export class ConnectedResource {
           onState({ state: 'failed', error });
           throw error;
         } else if (isNews) onState({ state: 'reconnecting', why: error.message, port: this.#port!.port });
-        await pause(backoffMillis(attempt), signal);
+        await pause(backoffMillis(attempt, limits.clientBackoffMillisMax), signal);
       }
     }
     return undefined;

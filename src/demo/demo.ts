@@ -10,7 +10,7 @@ import { chooseTokenStore } from '../client/token-store.ts';
 import { startDemoAgent } from './demo-agent.ts';
 import { startDemoDatabase } from './demo-database.ts';
 import { startDemoGateway } from './demo-gateway.ts';
-import { runHoop } from './run-hoop.ts';
+import { hoopCommand, runHoop } from './run-hoop.ts';
 import { askAsCursor } from './statements.ts';
 
 export interface DemoOptions {
@@ -119,8 +119,8 @@ function explain(
   );
   say('  and read the record');
   say(`    export HOOP_CONFIG_DIR=${configDir}`);
-  say('    npx hoop sessions');
-  say(`    npx hoop replay ${session.slice(0, 8)}`);
+  say(`    ${hoopCommand()} sessions`);
+  say(`    ${hoopCommand()} replay ${session.slice(0, 8)}`);
   say();
   say('Ctrl-C ends the demo.');
 }

@@ -26,6 +26,9 @@ export const limits = {
   pingIntervalMillis: 15_000,
   /** Without a pong for that long the other side is lost (DESIGN 8). */
   pongMillisMax: 60_000,
+  /** Longest wait between two tries to come back: a person sits before the client; agents are many, and nobody waits for one try. */
+  clientBackoffMillisMax: 5_000,
+  agentBackoffMillisMax: 30_000,
   /** Control messages are small JSON; a large one is an attack. */
   controlBytesMax: 64 * 1024,
   /** A recorder that has not made an entry durable for that long has failed: the session ends (invariant 3). */
