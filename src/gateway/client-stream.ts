@@ -166,13 +166,13 @@ export class ClientStream {
 
   #farewell(buffers: Uint8Array[]): void {
     for (const bytes of buffers) this.#client.write(bytes).catch(() => undefined); // a client that is gone needs no farewell
-    this.#client.end();
+    endSoon(this.#client); // a client that neither reads nor leaves must not keep the session from its seal
     this.#resource?.duplex.reset('aborted');
   }
 }
 
 /** Ends our half now; a client that does not end its own (it may be in the midst of a COPY) is cut off after it could read why. */
-function endSoon(client: Duplex): void {
+export function endSoon(client: Duplex): void {
   client.end();
   const timer = setTimeout(() => client.reset('the stream is over'), limits.lingerMillis);
   void client.closed.then(() => clearTimeout(timer));

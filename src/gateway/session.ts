@@ -6,7 +6,7 @@ import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { readControl } from '../tunnel/control.ts';
 import type { AgentLink } from './agent-links.ts';
-import { ClientStream } from './client-stream.ts';
+import { ClientStream, endSoon } from './client-stream.ts';
 import type { HeldBudget } from './held-budget.ts';
 import type { SessionRecorder } from './recorder.ts';
 
@@ -60,7 +60,7 @@ export class GatewaySession {
 
   /** Takes a stream that the client opened. */
   accept(duplex: Duplex): void {
-    const run = this.#run(duplex).catch((error: unknown) => this.#broken(error));
+    const run = this.#run(duplex).catch((error: unknown) => this.#broken(duplex, error));
     this.#running.add(run);
     void run.finally(() => this.#running.delete(run));
   }
@@ -85,15 +85,11 @@ export class GatewaySession {
 
   async #run(duplex: Duplex): Promise<void> {
     const { recorder, protocol, link, credential, held, clock, messageBytesMax, resource } = this.parts;
-    if (this.#ending || this.#streams.size >= limits.streamsPerSessionMax) {
-      const message = this.#ending
-        ? 'the session is ending; connect again'
-        : `the session has ${limits.streamsPerSessionMax} streams already; close some first`;
-      await duplex.write(protocol.fatal('HOOP_LIMIT', message)).catch(() => undefined);
-      return duplex.end();
-    }
+    // Those that have not said yet what they are count too: else the bound could be passed by opening first and saying later.
+    if (this.#ending || this.#running.size >= limits.streamsPerSessionMax) return this.#refuse(duplex);
     const ordinal = ++this.#ordinal;
     const { value: open, rest: client } = await readControl(duplex, streamOpenSchema);
+    if (this.#ending) return this.#refuse(client); // it ended meanwhile: nobody would end this stream any more
     const record = recorder.stream(ordinal, { evidence: open.evidence });
     const stream = new ClientStream(client, {
       protocol,
@@ -113,6 +109,14 @@ export class GatewaySession {
     this.#streams.delete(ordinal);
   }
 
+  #refuse(client: Duplex): void {
+    const message = this.#ending
+      ? 'the session is ending; connect again'
+      : `the session has ${limits.streamsPerSessionMax} streams already; close some first`;
+    client.write(this.parts.protocol.fatal('HOOP_LIMIT', message)).catch(() => undefined); // gone: needs no answer
+    endSoon(client);
+  }
+
   /** What the resource's own log can show (63 bytes at most there). */
   #label(): string {
     const { user, actor } = this.parts;
@@ -120,7 +124,8 @@ export class GatewaySession {
   }
 
   /** A stream failed outside of what a client can cause: most likely the record. The session cannot go on (invariant 3). */
-  #broken(error: unknown): void {
+  #broken(duplex: Duplex, error: unknown): void {
+    duplex.reset('the stream failed'); // nobody reads it any more
     this.parts.log.error({ session: this.id, error: String(error) }, 'a stream failed');
   }
 }

@@ -1,0 +1,122 @@
+import { expect, test } from 'vitest';
+import { GatewaySession, type SessionParts } from '../../src/gateway/session.ts';
+import { createHeldBudget } from '../../src/gateway/held-budget.ts';
+import { systemClock } from '../../src/shared/clock.ts';
+import { StreamReset, type Duplex } from '../../src/shared/duplex.ts';
+import { limits } from '../../src/shared/limits.ts';
+import { writeControl } from '../../src/tunnel/control.ts';
+import { muxPair } from '../support/mux-pair.ts';
+import { until } from '../support/until.ts';
+
+const killed = { reason: 'access_ended', message: 'the grant behind this session ended', final: true };
+
+/** A session on real multiplexed streams; what is behind it only counts what it was asked. */
+function startSession() {
+  const [client, gateway] = muxPair();
+  const [link, agent] = muxPair();
+  const asked: string[] = [];
+  let total = 0;
+  const parts = {
+    recorder: {
+      id: 'session',
+      stream: () => (asked.push('stream'), { append: () => 1, close: () => undefined }),
+      durable: async () => undefined,
+      seal: async () => void asked.push('seal'),
+    },
+    protocol: {
+      fatal: (code: string) => Buffer.from(code),
+      frontend: {
+        admit: async () => ({
+          kind: 'admitted',
+          startup: { parameters: {} },
+          leftover: Buffer.alloc(0),
+          cancelKeyBytes: 4,
+        }),
+        greet: async () => undefined,
+      },
+      createDecoder: () => decoderThatPasses((bytes) => (total += bytes)),
+    },
+    link: {
+      openResource: async () => {
+        const duplex = link.mux.open();
+        await duplex.write(Buffer.alloc(1));
+        return { duplex, greeting: Buffer.alloc(0), cancel: () => undefined };
+      },
+    },
+    credential: { user: 'hoop', password: '', database: '' },
+    held: createHeldBudget(limits.heldBytesMax),
+    clock: systemClock,
+    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    resource: 'orders-db',
+    user: 'ada',
+    actor: null,
+    messageBytesMax: 1024,
+  };
+  const session = new GatewaySession(parts as unknown as SessionParts);
+  return { session, client, gateway, agent, asked, carried: () => total };
+}
+
+const step = (toClient: Uint8Array[] = []) => ({ toResource: [], toClient, end: null });
+const decoderThatPasses = (count: (bytes: number) => void) => ({
+  heldBytes: 0,
+  client: () => step(),
+  clientEnded: () => step(),
+  resource: (bytes: Uint8Array) => (count(bytes.length), step([bytes])),
+  resourceEnded: () => step(),
+  abort: (code: string) => step([Buffer.from(code)]),
+  cancel: () => false,
+});
+
+test('a stream that says what it is only after its session ended reaches nothing, and the session does not wait for it', async () => {
+  const { session, gateway, client, asked } = startSession();
+  const late = client.mux.open();
+  await late.write(Buffer.alloc(1)); // the first byte of a control message
+  await until(() => gateway.streams.length === 1);
+  session.accept(gateway.streams[0]!);
+  void session.end(killed);
+  const message = Buffer.from('{"kind":"stream"}');
+  await late.write(Buffer.concat([Buffer.from([0, 0, message.length]), message]));
+  expect(await session.ended).toEqual(killed);
+  expect(asked).toEqual(['seal']);
+});
+
+test('a client that reads nothing cannot keep its session from ending', async () => {
+  const { session, gateway, agent, client, asked, carried } = startSession();
+  await writeControl(client.mux.open(), { kind: 'stream' });
+  await until(() => gateway.streams.length === 1);
+  session.accept(gateway.streams[0]!);
+  await until(() => agent.streams.length === 1);
+  void flood(agent.streams[0]!);
+  await until(() => carried() > limits.streamWindowBytes); // the next write to the client waits for a reader
+  void session.end(killed);
+  expect(await session.ended).toEqual(killed);
+  expect(asked.at(-1)).toBe('seal');
+});
+
+test('streams that have not said yet what they are count for the bound', async () => {
+  const { session, gateway, client } = startSession();
+  const opened = Array.from({ length: limits.streamsPerSessionMax + 1 }, () => client.mux.open());
+  for (const stream of opened) await stream.write(Buffer.alloc(1));
+  await until(() => gateway.streams.length === opened.length);
+  for (const stream of gateway.streams) session.accept(stream);
+  expect(String(await opened.at(-1)!.read())).toBe('HOOP_LIMIT');
+  for (const stream of opened) stream.reset('done');
+});
+
+test('a stream whose first message cannot be read is reset, not forgotten', async () => {
+  const { session, gateway, client } = startSession();
+  const stream = client.mux.open();
+  await writeControl(stream, { kind: 'something else' });
+  await until(() => gateway.streams.length === 1);
+  session.accept(gateway.streams[0]!);
+  await expect(stream.read()).rejects.toBeInstanceOf(StreamReset);
+  await session.end(killed);
+});
+
+async function flood(resource: Duplex): Promise<void> {
+  try {
+    for (;;) await resource.write(Buffer.alloc(65_536));
+  } catch {
+    // The gateway let go of the stream.
+  }
+}
