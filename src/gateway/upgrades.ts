@@ -22,7 +22,7 @@ export function serveUpgrades({ server, http, agents, sessions, log }: UpgradePa
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     const fail = (error: unknown) => refuseUpgrade(socket, error, log);
     socket.on('error', () => socket.destroy());
-    const { pathname } = new URL(request.url ?? '/', 'http://gateway');
+    const [pathname] = (request.url ?? '/').split('?', 1); // not `new URL`: it throws for `//`, and nobody would catch that here
     if (pathname === linkPath) {
       acceptWebSocket(request, socket, head).then((connection) => agents.accept(connection), fail);
     } else if (pathname === tunnelPath) {
