@@ -157,8 +157,14 @@ function createLink(connection: Connection, { agent, hello, taken, control }: We
     async openResource({ resource, session, stream, startup, label }) {
       const name = `${session}/${stream}`;
       const duplex = connection.open();
-      await writeControl(duplex, { kind: 'resource', resource, session, stream: name, label, startup });
-      const { value: answer, rest } = await readControl(duplex, resourceReadySchema.or(controlRefusedSchema));
+      const { answer, rest } = await askAgent(duplex, {
+        kind: 'resource',
+        resource,
+        session,
+        stream: name,
+        label,
+        startup,
+      });
       if (answer.kind === 'refused') {
         rest.reset('refused');
         throw new UserError('HOOP_RESOURCE_UNREACHABLE', answer.message, answer.next ? { next: answer.next } : {});
@@ -170,4 +176,16 @@ function createLink(connection: Connection, { agent, hello, taken, control }: We
       };
     },
   };
+}
+
+/** An agent that answers with something else, or not at all, gets its stream reset. */
+async function askAgent(duplex: Duplex, request: object) {
+  try {
+    await writeControl(duplex, request);
+    const { value: answer, rest } = await readControl(duplex, resourceReadySchema.or(controlRefusedSchema));
+    return { answer, rest };
+  } catch (error) {
+    duplex.reset('no answer that can be read');
+    throw error;
+  }
 }

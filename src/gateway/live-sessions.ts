@@ -50,8 +50,10 @@ export class LiveSessions {
 
   /** Authorises and opens; the genesis entry is durable when this resolves. Throws UserError. */
   async open(principal: Principal, request: TunnelOpen): Promise<GatewaySession> {
-    const { link, resource } = this.#authorise(principal, request.resource);
+    this.#authorise(principal, request.resource);
     const root = await this.#rootOf(principal, request);
+    // Again, and without a pause up to the map: rights, the link and the count may have changed while the predecessor ended.
+    const { link, resource } = this.#authorise(principal, request.resource);
     const session = this.#create({ principal, request, link, resource, root });
     this.#sessions.set(session.id, { session, principal, link });
     void session.ended.then(() => this.#sessions.delete(session.id));
