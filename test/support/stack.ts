@@ -49,11 +49,13 @@ export interface StackOptions {
   postgres: Pick<PostgresServer, 'port' | 'user' | 'password' | 'database'>;
   /** Settings of the gateway, as in hoop.yaml. */
   settings?: Record<string, unknown>;
+  /** Where the gateway keeps its data, in the place of a temporary folder. */
+  dataDir?: string;
 }
 
-export async function startStack({ postgres, settings = {} }: StackOptions): Promise<Stack> {
+export async function startStack({ postgres, settings = {}, ...given }: StackOptions): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), 'hoop-stack-'));
-  const dataDir = join(folder, 'gateway');
+  const dataDir = given.dataDir ?? join(folder, 'gateway');
   const logs: string[] = [];
   const write = (fields: object, message: string) => void logs.push(`${message} ${JSON.stringify(fields)}`);
   const log = { info: write, warn: write, error: write };
