@@ -112,6 +112,12 @@ test('PostgreSQL is down: the client program is told, the session stays, the rec
   expect(failed.stderr).toMatch(/FATAL: .*cannot reach|FATAL: .*(refused|reach)/i);
   await connected.close();
   expect(await stack.session(alice, connected.session)).toMatchObject({ state: 'sealed', streams: 1, statements: 0 });
+  const [refusal, ...rest] = await stack.statements(alice, connected.session);
+  expect(refusal).toMatchObject({
+    verb: 'refusal',
+    outcome: { status: 'refused', errorMessage: expect.stringMatching(/refused|reach/i) },
+  });
+  expect(rest).toEqual([]);
 });
 
 test('the agent is offline: nobody connects; a session under way ends and says why', async () => {
