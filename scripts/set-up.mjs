@@ -34,9 +34,9 @@ export function installAndBuild() {
     run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { quiet: true });
   }
   const stamp = 'dist/.built';
-  if (isOlder(stamp, [join(root, 'src'), join(root, 'tsconfig.json'), join(root, 'tsconfig.build.json')])) {
+  if (isOlder(stamp, [join(root, 'src'), join(root, 'scripts/bundle.mjs'), join(root, 'package.json')])) {
     say('building …');
-    run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { quiet: true });
+    run(process.execPath, ['scripts/bundle.mjs'], { quiet: true });
     writeFileSync(join(root, stamp), '');
   }
 }

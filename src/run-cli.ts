@@ -9,7 +9,7 @@ export async function runCli(entry: string): Promise<never> {
   try {
     const words = process.argv.slice(2);
     if (isVersionAsked(words)) sayVersion();
-    else await (await import('@oclif/core/run')).run(asksForHelp(words), entry);
+    else await (await import('./run-oclif.ts')).run(asksForHelp(words), entry);
   } catch (error) {
     process.exitCode = requestedExit(error) ?? report(error);
   }

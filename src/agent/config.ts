@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { nameSchema } from '../shared/api.ts';
 import { parseConfig, parseYamlText } from '../shared/parse-config.ts';
 import { UserError } from '../shared/errors.ts';

@@ -1,5 +1,5 @@
 import type { Agent, RequestInit, Response } from 'undici';
-import { z } from 'zod';
+import * as z from 'zod';
 import { gatewayRefusal, notAGateway } from './gateway-refusal.ts';
 
 export type GatewayFetch = (url: string, init?: RequestInit) => Promise<Response>;

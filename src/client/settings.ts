@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../shared/errors.ts';
 import { configDir } from './config-dir.ts';
 import { withLock } from './file-lock.ts';

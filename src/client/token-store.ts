@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../shared/errors.ts';
 import { configDir } from './config-dir.ts';
 import { deletePassword, getPassword, probeKeychain, setPassword } from './keychain.ts';

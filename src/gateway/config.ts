@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseConfig, parseYamlText } from '../shared/parse-config.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';

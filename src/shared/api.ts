@@ -3,7 +3,7 @@
  * `/api/v1`, all bodies JSON, all times RFC 3339 in UTC with milliseconds, all names lower-case. Field names are stable.
  * Authentication: `Authorization: DPoP <access token>` and a `DPoP` proof (RFC 9449). Errors: `ApiError` with a 4xx / 5xx status.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const apiPrefix = '/api/v1';
 export const oidcPath = '/oidc';

@@ -8,7 +8,7 @@
  * Link (agent ⇄ gateway): the agent opens stream 1: LinkHello → LinkChallenge → LinkProof → LinkWelcome, then both sides may send
  * LinkCommand. The gateway opens a stream per client connection: ResourceOpen → ResourceReady or ControlRefused, then bytes.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const handshakeVersionSchema = z.object({ major: z.number().int(), minor: z.number().int() });
 

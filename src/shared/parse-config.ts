@@ -1,5 +1,5 @@
 import { parse as parseYaml, YAMLParseError } from 'yaml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { UserError } from './errors.ts';
 
 /** Parses one configuration value; a fault names where it stands and the key: `agent.yaml: resources.0.address: …`. */

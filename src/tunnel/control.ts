@@ -1,5 +1,5 @@
 /** Control messages: 4 bytes of length (big-endian) and that much JSON, at the start of a stream or on a stream of their own. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { StreamReset, type Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
 import type { ControlRefused } from '../shared/handshake.ts';

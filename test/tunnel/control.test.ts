@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { StreamReset, type Duplex } from '../../src/shared/duplex.ts';
 import { UserError } from '../../src/shared/errors.ts';
 import { controlRefusedSchema } from '../../src/shared/handshake.ts';

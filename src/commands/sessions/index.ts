@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { BaseCommand } from '../../base-command.ts';
 import type { sessionsSchema } from '../../shared/api.ts';
 

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { BaseCommand } from '../../base-command.ts';
 import type { usersSchema } from '../../shared/api.ts';
 

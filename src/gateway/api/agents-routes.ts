@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { nameSchema, type Agent, type AgentCreated } from '../../shared/api.ts';
 import type { JoinToken, StoredAgent } from '../../store/registry/agents.ts';
 import { requireRole } from '../identity/authorise.ts';

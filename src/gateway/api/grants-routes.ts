@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createGrantSchema, type Grant } from '../../shared/api.ts';
 import type { StoredGrant } from '../../store/registry/grants.ts';
 import { requireRole } from '../identity/authorise.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createTokenSchema, type Token, type TokenCreated } from '../../shared/api.ts';
 import type { StoredToken } from '../../store/registry/tokens.ts';
 import { requireFresh } from '../identity/authorise.ts';

@@ -1,0 +1,38 @@
+// src → dist, one file per command and shared chunks. What is loaded at every start (our code, oclif, zod) is bundled, because
+// finding some two hundred small files is most of a command's start; every other package stays where npm put it. See
+// docs/decisions/0032.
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const bundled = new Set(['@oclif/core', 'zod']);
+const commands = readdirSync(join(root, 'src/commands'), { recursive: true }).filter((name) => /\.tsx?$/.test(name));
+
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+await build({
+  absWorkingDir: root,
+  entryPoints: ['src/run-cli.ts', ...commands.map((name) => `src/commands/${name}`)],
+  outbase: 'src',
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  jsx: 'automatic',
+  // Names stay, so that a stack in a bug report can be read.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  external: [
+    ...Object.keys({ ...dependencies, ...optionalDependencies }).filter((name) => !bundled.has(name)),
+    // Asked for by oclif only where commands are TypeScript.
+    'typescript',
+    'ts-node',
+  ],
+  // oclif is CommonJS and calls require() for Node's modules.
+  banner: { js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);" },
+  logLevel: 'warning',
+});
