@@ -83,7 +83,7 @@ export class Cli {
   /** Nothing of this machine's own settings or keychain. */
   environment(): Record<string, string> {
     const kept = Object.entries(process.env).filter(
-      ([name]) => !/^(HOOP_|XDG_|DBUS_|NO_COLOR|FORCE_COLOR|DEBUG)/.test(name),
+      ([name]) => !/^(HOOP_|XDG_|DBUS_|NO_COLOR|FORCE_COLOR|DEBUG|NODE_ENV|VITEST)/.test(name),
     );
     const own = kept.filter((pair): pair is [string, string] => pair[1] !== undefined);
     return { ...Object.fromEntries(own), HOOP_CONFIG_DIR: this.configDir, ...this.#env };
