@@ -1,0 +1,21 @@
+// `npm run prove -- <name> [vitest arguments]`: a proof at its full size. `npm test` runs the same file at a small one.
+import { spawnSync } from 'node:child_process';
+import { root } from './set-up.mjs';
+
+/** Name → the file, and what makes it run at full size. Variables that are set already win. */
+const proofs = {
+  differential: { file: 'test/proofs/differential.test.ts', environment: { HOOP_PROVE_SCRIPTS: '50000' } },
+};
+
+const [name, ...rest] = process.argv.slice(2);
+const proof = Object.hasOwn(proofs, name ?? '') ? proofs[name] : undefined;
+if (!proof) {
+  process.stderr.write(`usage: npm run prove -- ${Object.keys(proofs).join(' | ')}\n`);
+  process.exit(2);
+}
+const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', proof.file, ...rest], {
+  cwd: root,
+  stdio: 'inherit',
+  env: { ...proof.environment, ...process.env },
+});
+process.exit(status ?? 1);
