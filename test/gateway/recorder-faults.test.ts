@@ -1,22 +1,19 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { parseSessionId } from '../../src/recording/session-id.ts';
-import { compile, type Compiled } from '../support/compiled.ts';
-import { collect, query, sessionFacts, startTestRecorder, statementsIn } from '../support/recorder.ts';
+import type { Compiled } from '../support/compiled.ts';
+import { compileRecorder, expectKept, promised, segmentBytes, startLoad } from '../support/recorder-load.ts';
+import { collect, query, sessionFacts, startTestRecorder } from '../support/recorder.ts';
 
-const program = fileURLToPath(new URL('../fixtures/recording/load.mjs', import.meta.url));
 const isRoot = process.getuid?.() === 0;
 const strace = ['/usr/bin/strace', '/bin/strace'].find((path) => existsSync(path));
-const segmentBytes = 256 * 1024;
 
 let compiled: Compiled;
 let dataDir: string;
 beforeAll(() => {
-  compiled = compile(['src/shared', 'src/protocol', 'src/recording', 'src/store', 'src/gateway']);
+  compiled = compileRecorder();
 });
 afterAll(() => compiled.remove());
 beforeEach(() => {
@@ -24,91 +21,18 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 
-interface Load {
-  child: ChildProcess;
-  lines: string[];
-  /** Resolves when at least so many statements are durable, or the program has ended. */
-  reached(count: number): Promise<void>;
-  ended: Promise<void>;
-}
-
-function startLoad(bounds: object, tracer: string[] = []): Load {
-  const [command, ...args] = [
-    ...tracer,
-    process.execPath,
-    program,
-    dataDir,
-    JSON.stringify({ segmentBytes, ...bounds }),
-  ];
-  const child = spawn(command!, args, {
-    env: { ...process.env, HOOP_MODULES: compiled.url },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const lines: string[] = [];
-  let rest = '';
-  let wake = () => {};
-  child.stdout!.on('data', (bytes: Buffer) => {
-    const parts = (rest + bytes.toString()).split('\n');
-    rest = parts.pop()!;
-    lines.push(...parts);
-    wake();
-  });
-  const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
-  return {
-    child,
-    lines,
-    ended,
-    async reached(count) {
-      while (lines.length < count && child.exitCode === null) {
-        await Promise.race([new Promise<void>((resolve) => (wake = resolve)), ended]);
-      }
-    },
-  };
-}
-
-/** `<session> <seq>` lines → session → seqs. */
-function promised(lines: string[]): Map<string, number[]> {
-  const bySession = new Map<string, number[]>();
-  for (const line of lines) {
-    const [session, seq] = line.split(' ');
-    if (!parseSessionId(session!) || !/^\d+$/.test(seq ?? '')) continue;
-    bySession.set(session!, [...(bySession.get(session!) ?? []), Number(seq)]);
-  }
-  return bySession;
-}
-
-/** Every statement that was said to be durable is in the record, after a restart, with an outcome. */
-async function expectKept(lines: string[], directory = dataDir): Promise<{ interrupted: number }> {
-  const test = await startTestRecorder({ dataDir: directory, segmentBytes });
-  try {
-    expect(test.recorder.faults).toEqual([]);
-    expect(test.recorder.damaged).toEqual([]);
-    for (const [session, seqs] of promised(lines)) {
-      const statements = await statementsIn(test.recorder.readEntries(session), session);
-      const kept = new Map(statements.map((statement) => [statement.seq, statement]));
-      const missing = seqs.filter((seq) => !kept.get(seq)?.text?.includes(session));
-      expect(missing).toEqual([]);
-      expect(statements.filter(({ outcome }) => outcome === null)).toEqual([]);
-      expect(['sealed', 'interrupted']).toContain(test.catalog.find(session).state);
-    }
-    return { interrupted: test.recorder.interrupted };
-  } finally {
-    await test.close();
-  }
-}
-
 describe('kill -9 under load', () => {
   it('loses nothing that was said to be durable, whenever it comes', async () => {
     const all: string[] = [];
     let interrupted = 0;
     for (let round = 0; round < 6; round++) {
-      const load = startLoad({ sessions: 4, streams: 3 });
+      const load = startLoad(compiled, dataDir, { bounds: { sessions: 4, streams: 3 } });
       await load.reached(1 + Math.floor(Math.random() * 1500));
       load.child.kill('SIGKILL');
       await load.ended;
       all.push(...load.lines);
       // Every second time the program itself recovers, under load, and may be killed while it does.
-      if (round % 2 === 1) interrupted += (await expectKept(all)).interrupted;
+      if (round % 2 === 1) interrupted += (await expectKept(all, dataDir)).interrupted;
     }
     expect(promised(all).size).toBeGreaterThan(6);
     expect(interrupted).toBeGreaterThan(0);
@@ -131,7 +55,10 @@ describe.runIf(strace)('a disk that fails', () => {
   it.each([3, 4, 7, 20])(
     'ends all sessions when fsync %i answers EIO, and never tries that file again',
     async (when) => {
-      const load = startLoad({ sessions: 3, streams: 2 }, traced(`error=EIO:when=${when}`));
+      const load = startLoad(compiled, dataDir, {
+        bounds: { sessions: 3, streams: 2 },
+        tracer: traced(`error=EIO:when=${when}`),
+      });
       await load.ended;
       const failedAt = load.lines.indexOf('failed HOOP_RECORDER');
       expect(failedAt).toBeGreaterThanOrEqual(0);
@@ -140,18 +67,21 @@ describe.runIf(strace)('a disk that fails', () => {
         ...Array.from({ length: 3 }, () => 'session ended HOOP_RECORDER'),
         'ended',
       ]);
-      await expectKept(load.lines);
+      await expectKept(load.lines, dataDir);
     },
     60_000,
   );
 
   it('ends all sessions when fsync does not answer in time', async () => {
-    const load = startLoad({ sessions: 2, streams: 1, durableMillisMax: 300 }, traced('delay_enter=2000000:when=9'));
+    const load = startLoad(compiled, dataDir, {
+      bounds: { sessions: 2, streams: 1, durableMillisMax: 300 },
+      tracer: traced('delay_enter=2000000:when=9'),
+    });
     await load.ended;
     const failedAt = load.lines.indexOf('failed HOOP_RECORDER');
     expect(failedAt).toBeGreaterThan(0);
     expect(promised(load.lines.slice(failedAt)).size).toBe(0);
-    await expectKept(load.lines);
+    await expectKept(load.lines, dataDir);
   }, 60_000);
 });
 
