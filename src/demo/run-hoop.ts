@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
-import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, relative } from 'node:path';
 
-const entry = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+/** The file that Node was started with. Not found from our own place: the bundler decides where that is. */
+const entry = process.argv[1] ?? 'hoop';
 
 /** How a person runs this very hoop: installed by its name, in a clone by its file. */
 export const hoopCommand = (): string =>
-  entry.includes('node_modules') ? 'hoop' : `node ${relative(process.cwd(), entry)}`;
+  basename(entry) === 'run.js' && !entry.includes('node_modules') ? `node ${relative(process.cwd(), entry)}` : 'hoop';
 
 /** Runs this very hoop's command line, its output on our terminal. Resolves when it has ended. */
 export function runHoop(args: string[]): Promise<void> {
