@@ -34,8 +34,9 @@ function registerSetUp(app: FastifyInstance, { registry, identity, guard, show }
     const name = createUserSchema.shape.name.safeParse(user.trim());
     const fault = name.success ? passwordFault(form) : `The name ${name.error.issues[0]?.message ?? 'is not valid'}.`;
     if (fault !== undefined || !name.success) {
+      const faulty = { fault, isNameAtFault: !name.success, chosen: user };
       const csrfToken = guard.token(request, reply);
-      return show(reply, setUpView({ ...setUp, secret: code, csrf: csrfToken, fault, chosen: user }), 400);
+      return show(reply, setUpView({ ...setUp, secret: code, csrf: csrfToken, ...faulty }), 400);
     }
     const passwordHash = await hashPassword(form['password'] ?? '');
     const made = registry.transaction(() => {

@@ -1,6 +1,6 @@
 import type { DeviceFacts } from '../provider-configuration.ts';
 import { html, type Markup } from './html.ts';
-import { note } from './layout.ts';
+import { atFault, note } from './layout.ts';
 
 export interface View {
   title: string;
@@ -28,7 +28,7 @@ export function enterCodeView(fault?: string): View {
           placeholder="XXXX-XXXX"
           maxlength="20"
           required
-          autofocus
+          ${fault === undefined ? html`autofocus` : atFault(true)}
           autocomplete="off"
           autocapitalize="characters"
           spellcheck="false"
@@ -67,7 +67,7 @@ export function approvalView(facts: ApprovalFacts): View {
           name="password"
           type="password"
           required
-          ${facts.user ? html`autofocus` : ''}
+          ${atFault(facts.fault !== undefined)}
           autocomplete="current-password"
           maxlength="200"
         />
@@ -116,31 +116,35 @@ export interface PasswordFacts {
   secret: string;
   csrf: string;
   fault?: string | undefined;
+  /** What the fault is about: the name, or else the password. */
+  isNameAtFault?: boolean;
   /** The invited user; absent where the first administrator chooses a name. */
   user?: string | undefined;
   chosen?: string | undefined;
 }
 
-const passwordFields = html`<label for="password">Password <small>at least 10 characters</small></label>
-  <input
-    id="password"
-    name="password"
-    type="password"
-    required
-    minlength="10"
-    maxlength="200"
-    autocomplete="new-password"
-  />
-  <label for="again">The same password again</label>
-  <input
-    id="again"
-    name="again"
-    type="password"
-    required
-    minlength="10"
-    maxlength="200"
-    autocomplete="new-password"
-  />`;
+const passwordFields = ({ fault, isNameAtFault = false }: PasswordFacts): Markup =>
+  html`<label for="password">Password <small>at least 10 characters</small></label>
+    <input
+      id="password"
+      name="password"
+      type="password"
+      required
+      minlength="10"
+      maxlength="200"
+      autocomplete="new-password"
+      ${atFault(fault !== undefined && !isNameAtFault)}
+    />
+    <label for="again">The same password again</label>
+    <input
+      id="again"
+      name="again"
+      type="password"
+      required
+      minlength="10"
+      maxlength="200"
+      autocomplete="new-password"
+    />`;
 
 export const setUpView = (facts: PasswordFacts): View => ({
   title: 'Set up',
@@ -149,20 +153,20 @@ export const setUpView = (facts: PasswordFacts): View => ({
     ${note('bad', facts.fault)}
     <form method="post" action="${facts.action}">
       ${hidden('csrf', facts.csrf)}${hidden(facts.secretName, facts.secret)}
-      <label for="user">Name <small>a-z 0-9 . _ -</small></label>
+      <label for="user">Name <small>small letters, digits, . _ -</small></label>
       <input
         id="user"
         name="user"
         value="${facts.chosen ?? ''}"
         required
-        autofocus
+        ${facts.fault === undefined ? html`autofocus` : atFault(facts.isNameAtFault === true)}
         autocomplete="username"
         autocapitalize="none"
         spellcheck="false"
         maxlength="63"
       />
-      ${passwordFields}
-      <div class="buttons"><button type="submit">Make the administrator</button></div>
+      ${passwordFields(facts)}
+      <div class="buttons"><button type="submit">Create the administrator</button></div>
     </form>`,
 });
 
@@ -175,17 +179,17 @@ export const invitationView = (facts: PasswordFacts): View => ({
       ${hidden('csrf', facts.csrf)}${hidden(facts.secretName, facts.secret)}
       <label for="user">User</label>
       <input id="user" name="user" value="${facts.user ?? ''}" readonly ${spelling('username')} />
-      ${passwordFields}
+      ${passwordFields(facts)}
       <div class="buttons"><button type="submit">Set password</button></div>
     </form>`,
 });
 
 export const passwordSetView = (user: string, publicUrl: string): View => ({
   title: 'Ready',
-  body: html`<h1>That is all</h1>
+  body: html`<h1>You are set up</h1>
     ${note('good', `${user} can sign in now.`)}
-    <p>In a terminal:</p>
-    <p><code>hoop login --gateway ${publicUrl}</code></p>`,
+    <p>Now sign in from a terminal:</p>
+    <p class="command"><code>hoop login --gateway ${publicUrl}</code></p>`,
 });
 
 /** Anything that cannot go on, politely. */
