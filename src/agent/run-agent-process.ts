@@ -1,8 +1,9 @@
-import { pino } from 'pino';
 import { UserError } from '../shared/errors.ts';
+import type { Log } from '../shared/log.ts';
 import { runAgent } from './agent.ts';
-import { readAgentConfig } from './config.ts';
+import { readAgentConfig, type ResourceConfig } from './config.ts';
 import { loadAgentKey } from './key.ts';
+import { expandEnvironment } from './secret.ts';
 
 export interface AgentProcessOptions {
   configFile: string;
@@ -10,7 +11,7 @@ export interface AgentProcessOptions {
   joinToken: string | undefined;
   /** Wins over the file's `caFile`. */
   caFile: string | undefined;
-  logLevel: string;
+  log: Log;
 }
 
 /** `hoop agent start`: until SIGTERM or SIGINT. Throws UserError for what trying again cannot cure. */
@@ -19,7 +20,7 @@ export async function runAgentProcess({
   gateway,
   joinToken,
   caFile,
-  logLevel,
+  log,
 }: AgentProcessOptions): Promise<void> {
   const written = await readAgentConfig(configFile);
   const config = caFile === undefined ? written : { ...written, caFile };
@@ -35,7 +36,7 @@ export async function runAgentProcess({
       next: 'run `hoop agents create NAME` as an administrator and start the agent with --join TOKEN',
     });
   }
-  const log = pino({ level: logLevel, base: { role: 'agent' } }, pino.destination(2));
+  for (const resource of config.resources) warnOfUnsetVariable(resource, log);
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   await runAgent({
@@ -48,4 +49,15 @@ export async function runAgentProcess({
     onLinked: (agent) =>
       log.info({ agent, gateway: url, resources: config.resources.map(({ name }) => name) }, 'linked'),
   });
+}
+
+/** Nothing can set it later in this process; the other resources are served all the same. */
+function warnOfUnsetVariable({ name, credentials: { password } }: ResourceConfig, log: Log): void {
+  if (typeof password !== 'string') return;
+  try {
+    expandEnvironment(password, process.env);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    log.warn({ resource: name, error: error.message }, 'sessions on this resource will fail');
+  }
 }

@@ -175,7 +175,7 @@ class Screen {
     this.#view = await openView(
       resources,
       process.stderr,
-      `Ctrl-C ends the ${resources.length > 1 ? 'sessions' : 'session'}`,
+      `Every statement is recorded. Ctrl-C ends the ${resources.length > 1 ? 'sessions' : 'session'}`,
     );
     for (const [resource, state] of this.#last) this.#view.show(resource, state);
   }

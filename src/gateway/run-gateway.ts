@@ -1,4 +1,4 @@
-import { pino } from 'pino';
+import type { Log } from '../shared/log.ts';
 import { readGatewayConfig } from './config.ts';
 import { startGateway } from './gateway.ts';
 
@@ -7,16 +7,16 @@ export interface GatewayProcessOptions {
   flags: Record<string, unknown>;
   /** A line for the person at the terminal. */
   say: (line: string) => void;
+  openLog: (level: string) => Log;
 }
 
 /** `hoop gateway start`: until SIGTERM or SIGINT, then drains and seals. A second signal ends it at once. */
-export async function runGateway({ file, flags, say }: GatewayProcessOptions): Promise<void> {
+export async function runGateway({ file, flags, say, openLog }: GatewayProcessOptions): Promise<void> {
   const config = await readGatewayConfig(flags, file === undefined ? {} : { file });
-  const log = pino({ level: config.logLevel, base: { role: 'gateway' } }, pino.destination(2));
-  const gateway = await startGateway(config, { log });
+  const gateway = await startGateway(config, { log: openLog(config.logLevel) });
   say(`hoop gateway ${gateway.url} · data in ${config.dataDir}`);
   if (gateway.interrupted > 0)
-    say(`${gateway.interrupted} sessions of the last run were interrupted; their recordings are sealed`);
+    say(`sessions of the last run that were interrupted, their recordings now sealed: ${gateway.interrupted}`);
   if (gateway.setupUrl !== undefined) {
     say('');
     say('No administrator yet. Open this once, or run the command:');

@@ -1,3 +1,4 @@
+import { count } from './print.ts';
 import type { ConnectRow } from './connect-status.tsx';
 
 /** What the view is told of one resource; the same shape as client/connected-resource's states, without its errors. */
@@ -31,7 +32,7 @@ export function connectRow(resource: string, state: ShownState): ConnectRow {
         resource,
         tone: 'ready',
         word: `ready on 127.0.0.1:${state.port}`,
-        detail: `session ${state.session.slice(0, 8)} · ${state.streams} open · every statement is recorded`,
+        detail: `session ${state.session.slice(0, 8)} · ${count(state.streams, 'connection')}`,
       };
     case 'reconnecting':
       return { resource, tone: 'waiting', word: 'reconnecting', detail: state.why };

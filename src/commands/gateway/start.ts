@@ -23,6 +23,7 @@ export default class GatewayStart extends BaseCommand<typeof GatewayStart> {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(GatewayStart);
+    const { openOperatorLog } = await import('../../ui/operator-log.ts');
     const { runGateway } = await import('../../gateway/run-gateway.ts');
     await runGateway({
       file: flags.config,
@@ -37,6 +38,7 @@ export default class GatewayStart extends BaseCommand<typeof GatewayStart> {
         messageBytesMax: flags['message-bytes-max'],
       },
       say: (line) => this.logToStderr(line),
+      openLog: (level) => openOperatorLog('gateway', level, process.stderr),
     });
   }
 }
