@@ -5,6 +5,7 @@ import { root } from './set-up.mjs';
 /** Name → the file, and what makes it run at full size. Variables that are set already win. */
 const proofs = {
   differential: { file: 'test/proofs/differential.test.ts', environment: { HOOP_PROVE_SCRIPTS: '50000' } },
+  'power-loss': { file: 'test/proofs/power-loss.test.ts', environment: { HOOP_PROVE_STATES: '5000' } },
 };
 
 const [name, ...rest] = process.argv.slice(2);

@@ -143,8 +143,9 @@ export class Journal {
     for (const file of this.#files.values()) await file.then((open) => open.close()).catch(() => undefined);
     this.#files.clear();
     const unused = [...this.#uses.keys()].length === 0 && !this.#commit.fenced;
-    if (unused && this.faults.length === 0) await this.#removeSegments(() => true);
-    else await this.#removeSegments((segment) => segment > this.#writtenSegment);
+    const needless =
+      unused && this.faults.length === 0 ? () => true : (segment: number) => segment > this.#writtenSegment;
+    await this.#removeSegments(needless).catch(() => undefined); // the next start removes what is left
   }
 
   // ── appending ─────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ export type Operation =
   | { kind: 'sync-begin' | 'sync'; file: number }
   | { kind: 'syncdir-begin' | 'syncdir' | 'unlink' | 'mkdir'; path: string }
   | { kind: 'rename'; from: string; to: string }
+  | { kind: 'failed' }
   | { kind: 'said'; text: string };
 
 /** The log of a process that was killed may end within an operation: that one did not happen. */
@@ -45,6 +46,8 @@ function operation(kind: string, words: string[], bytes: Buffer): Operation {
       return { kind, path: first };
     case 'rename':
       return { kind, from: first, to: second };
+    case 'failed':
+      return { kind };
     case 'said':
       return { kind, text: bytes.toString('utf8') };
     default:
@@ -126,6 +129,8 @@ export class DiskModel {
         return this.#enter(operation.path, (entries) => entries.set(operation.path, 'directory'));
       case 'rename':
         return this.#rename(operation.from, operation.to);
+      case 'failed':
+        return;
       case 'said':
         this.said += operation.text;
     }

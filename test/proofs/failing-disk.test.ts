@@ -1,0 +1,81 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Compiled } from '../support/compiled.ts';
+import { compileRecorder, expectKept, promised, startLoad } from '../support/recorder-load.ts';
+import { readOperations } from './disk/disk-model.ts';
+import { buildShim, shimEnvironment, shimWorks } from './disk/shim.ts';
+
+const { EIO, ENOSPC, EMFILE } = constants.errno;
+const ways = { EIO, ENOSPC, EMFILE, 'a short write, then ENOSPC': 'short' } as const;
+const sessions = 2;
+
+let folder: string;
+let shim: string;
+let compiled: Compiled;
+beforeAll(() => {
+  if (!shimWorks) return;
+  folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'hoop-failing-'));
+  shim = buildShim(join(folder, 'shim.so'));
+  compiled = compileRecorder();
+});
+afterAll(() => {
+  compiled?.remove();
+  if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Two short sessions, from start to seal, of which one operation on the disk fails. */
+async function recordedWith(fail?: { operation: number; how: number | 'short' }) {
+  const name = fail ? `${fail.operation}-${fail.how}` : 'whole';
+  const dataDir = join(folder, name);
+  const log = join(folder, `${name}.log`);
+  mkdirSync(dataDir);
+  const load = startLoad(compiled, dataDir, {
+    bounds: { sessions, streams: 1, statements: 4 },
+    env: shimEnvironment({ shim, root: dataDir, log, ...(fail && { fail }) }),
+  });
+  await load.ended;
+  const kinds = readOperations(readFileSync(log)).map(({ kind }) => kind);
+  rmSync(log);
+  return { dataDir, lines: load.lines, code: load.child.exitCode, kinds };
+}
+
+describe.runIf(shimWorks)('a disk on which one operation fails', () => {
+  it.each(Object.entries(ways))(
+    'whichever operation it is (%s): the recorder says so or goes on, and keeps what it said was durable',
+    async (_, how) => {
+      const whole = await recordedWith();
+      rmSync(whole.dataDir, { recursive: true });
+      expect(promised(whole.lines).size).toBe(sessions);
+      const counted = whole.kinds.filter((kind) => !kind.endsWith('-begin') && kind !== 'said').length;
+      expect(counted).toBeGreaterThan(30);
+      let met = 0;
+      const numbers = Array.from({ length: counted }, (_unused, index) => index + 1);
+      await inPairs(numbers, async (operation) => {
+        const { dataDir, lines, code, kinds } = await recordedWith({ operation, how });
+        if (kinds.includes('failed')) met++;
+        const context = `operation ${operation}: ${lines.filter((line) => !/^\w{26} \d+$/.test(line)).join(', ')}`;
+        // It ends in its own words or does not start at all; what it said holds, whichever it was.
+        expect([0, 1], context).toContain(code);
+        await expectKept(lines, dataDir).catch((cause: unknown) => {
+          throw new Error(context, { cause });
+        });
+        if (code === 1) expect(lines, context).toEqual(['not started HOOP_RECORDER']);
+        rmSync(dataDir, { recursive: true });
+      });
+      expect(met).toBeGreaterThan(how === 'short' ? counted / 20 : counted - 12);
+    },
+    10 * 60_000,
+  );
+});
+
+async function inPairs(numbers: number[], act: (number: number) => Promise<void>): Promise<void> {
+  const rest = numbers.values();
+  const work = async () => {
+    for (const number of rest) await act(number);
+  };
+  await Promise.all([work(), work()]);
+}
+
+if (!shimWorks) console.warn('NOT CHECKED: a disk that fails (it takes Linux and a C compiler)');
