@@ -69,7 +69,8 @@ function createLocalServer({ onConnection, onForeign }: LocalPortOptions, socket
       if (peer.kind === 'foreign') onForeign?.(peer.uid);
     });
   });
-  server.maxConnections = limits.streamsPerSessionMax;
+  // A little more than a session carries: the gateway says no in the client program's own protocol, and records it.
+  server.maxConnections = limits.streamsPerSessionMax + limits.streamsRefusedMax;
   return server;
 }
 

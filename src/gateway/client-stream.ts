@@ -2,7 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Event, EventSink, Sequence } from '../protocol/event.ts';
 import type { Admission, Decoder, LocalCredential, Protocol, Startup } from '../protocol/protocol.ts';
 import type { Clock } from '../shared/clock.ts';
-import { StreamReset, type Duplex } from '../shared/duplex.ts';
+import { resetAfter, StreamReset, type Duplex } from '../shared/duplex.ts';
 import { ProtocolError, UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
@@ -12,12 +12,22 @@ import { prefixed } from '../tunnel/control.ts';
 import { relay } from './relay.ts';
 import type { StreamRecorder } from './recorder.ts';
 
+/** Why a client that proved its credential is not let in. */
+export interface Refusal {
+  code: string;
+  /** Kebab-case, for the record. */
+  reason: string;
+  message: string;
+}
+
 /** What a stream needs of its session. */
 export interface StreamContext {
   protocol: Protocol;
   credential: LocalCredential;
   record: StreamRecorder;
   durable: () => Promise<void>;
+  /** It may say who it is, and cancel another stream, but nothing else. */
+  refusal: Refusal | undefined;
   openResource: (startup: Startup) => Promise<OpenedResource>;
   /** Finds the stream of this session that owns the key and cancels what runs there. */
   cancelByKey: (key: Uint8Array) => void;
@@ -53,7 +63,9 @@ export class ClientStream {
     let reason: string;
     try {
       const admission = await this.#admit();
-      reason = admission.kind === 'admitted' ? await this.#serve(admission) : this.#turnAway(admission);
+      if (admission.kind !== 'admitted') reason = this.#turnAway(admission);
+      else if (this.#context.refusal) reason = this.#refuse(this.#context.refusal);
+      else reason = await this.#serve(admission);
     } catch (error) {
       reason = await this.#fail(error);
     }
@@ -87,7 +99,7 @@ export class ClientStream {
 
   async #admit(): Promise<Admission> {
     const { protocol, credential, messageBytesMax } = this.#context;
-    const deadline = setTimeout(() => this.#client.reset('login took too long'), limits.handshakeMillisMax);
+    const deadline = resetAfter(this.#client, limits.handshakeMillisMax, 'login took too long');
     try {
       return await protocol.frontend.admit(this.#client, { credential, messageBytesMax, randomBytes });
     } finally {
@@ -103,6 +115,12 @@ export class ClientStream {
     }
     this.#context.record.append({ kind: 'refusal', reason: admission.reason, message: admission.message });
     return admission.reason;
+  }
+
+  #refuse({ code, reason, message }: Refusal): string {
+    this.#context.record.append({ kind: 'refusal', reason, message });
+    this.#farewell([this.#context.protocol.fatal(code, message)]);
+    return reason;
   }
 
   async #serve({ startup, leftover, cancelKeyBytes }: Extract<Admission, { kind: 'admitted' }>): Promise<string> {
@@ -174,6 +192,5 @@ export class ClientStream {
 /** Ends our half now; a client that does not end its own (it may be in the midst of a COPY) is cut off after it could read why. */
 export function endSoon(client: Duplex): void {
   client.end();
-  const timer = setTimeout(() => client.reset('the stream is over'), limits.lingerMillis);
-  void client.closed.then(() => clearTimeout(timer));
+  resetAfter(client, limits.lingerMillis, 'the stream is over');
 }

@@ -1,12 +1,12 @@
 import type { LocalCredential, Protocol } from '../protocol/protocol.ts';
 import type { Clock } from '../shared/clock.ts';
-import type { Duplex } from '../shared/duplex.ts';
-import { streamOpenSchema } from '../shared/handshake.ts';
+import { resetAfter, type Duplex } from '../shared/duplex.ts';
+import { streamOpenSchema, type StreamOpen } from '../shared/handshake.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { readControl } from '../tunnel/control.ts';
 import type { AgentLink } from './agent-links.ts';
-import { ClientStream, endSoon } from './client-stream.ts';
+import { ClientStream, endSoon, type Refusal } from './client-stream.ts';
 import type { HeldBudget } from './held-budget.ts';
 import type { SessionRecorder } from './recorder.ts';
 
@@ -37,6 +37,10 @@ export class GatewaySession {
   readonly parts: SessionParts;
   readonly #streams = new Map<number, ClientStream>();
   readonly #running = new Set<Promise<void>>();
+  /** Opened, but they did not say yet what they are. */
+  readonly #silent = new Set<Duplex>();
+  /** How many of those that run are there to be told that they are too many. */
+  #refused = 0;
   #ordinal = 0;
   #ending: Promise<void> | undefined;
   #resolveEnded!: (end: SessionEnd) => void;
@@ -73,6 +77,7 @@ export class GatewaySession {
 
   async #finish(end: SessionEnd): Promise<void> {
     for (const stream of this.#streams.values()) stream.abort(end.reason, end.message);
+    for (const duplex of this.#silent) resetAfter(duplex, limits.lingerMillis, end.message);
     await Promise.all(this.#running);
     try {
       await this.parts.recorder.seal(end.reason);
@@ -84,37 +89,59 @@ export class GatewaySession {
   }
 
   async #run(duplex: Duplex): Promise<void> {
-    const { recorder, protocol, link, credential, held, clock, messageBytesMax, resource } = this.parts;
     // Those that have not said yet what they are count too: else the bound could be passed by opening first and saying later.
-    if (this.#ending || this.#running.size >= limits.streamsPerSessionMax) return this.#refuse(duplex);
+    const isTooMany = this.#running.size - this.#refused >= limits.streamsPerSessionMax;
+    if (isTooMany && this.#refused >= limits.streamsRefusedMax) return duplex.reset(tooMany.message);
+    if (isTooMany) this.#refused++;
+    try {
+      const { value: open, rest: client } = await this.#readOpen(duplex);
+      if (this.#ending) return this.#turnAway(client); // it ended meanwhile: nobody would end this stream any more
+      await this.#serve(client, open, isTooMany ? tooMany : undefined);
+    } finally {
+      if (isTooMany) this.#refused--;
+    }
+  }
+
+  async #readOpen(duplex: Duplex) {
+    this.#silent.add(duplex);
+    try {
+      return await readControl(duplex, streamOpenSchema);
+    } finally {
+      this.#silent.delete(duplex);
+    }
+  }
+
+  async #serve(client: Duplex, { evidence }: StreamOpen, refusal: Refusal | undefined): Promise<void> {
+    const { recorder, protocol, link, credential, held, clock, messageBytesMax, resource, log } = this.parts;
     const ordinal = ++this.#ordinal;
-    const { value: open, rest: client } = await readControl(duplex, streamOpenSchema);
-    if (this.#ending) return this.#refuse(client); // it ended meanwhile: nobody would end this stream any more
-    const record = recorder.stream(ordinal, { evidence: open.evidence });
     const stream = new ClientStream(client, {
       protocol,
       credential,
-      record,
+      record: recorder.stream(ordinal, { evidence }),
       durable: () => recorder.durable(),
+      refusal,
       openResource: (startup) =>
         link.openResource({ resource, session: this.id, stream: ordinal, startup, label: this.#label() }),
       cancelByKey: (key) => [...this.#streams.values()].find((other) => other.owns(key))?.cancel(),
       held,
       clock,
       messageBytesMax,
-      log: this.parts.log,
+      log,
     });
     this.#streams.set(ordinal, stream);
     await stream.run();
     this.#streams.delete(ordinal);
   }
 
-  #refuse(client: Duplex): void {
-    const message = this.#ending
-      ? 'the session is ending; connect again'
-      : `the session has ${limits.streamsPerSessionMax} streams already; close some first`;
-    client.write(this.parts.protocol.fatal('HOOP_LIMIT', message)).catch(() => undefined); // gone: needs no answer
-    endSoon(client);
+  /** The record is sealed, or is about to be: the client is told, and nobody waits for it. */
+  #turnAway(client: Duplex): void {
+    const refused = this.parts.protocol.frontend.refuse(
+      client,
+      'HOOP_SESSION_ENDED',
+      'the session is ending; connect again',
+    );
+    void refused.then(() => endSoon(client));
+    resetAfter(client, limits.lingerMillis, 'the session ended');
   }
 
   /** What the resource's own log can show (63 bytes at most there). */
@@ -129,3 +156,9 @@ export class GatewaySession {
     this.parts.log.error({ session: this.id, error: String(error) }, 'a stream failed');
   }
 }
+
+const tooMany: Refusal = {
+  code: 'HOOP_LIMIT',
+  reason: 'too-many-streams',
+  message: `hoop: this session has ${limits.streamsPerSessionMax} connections already, the most that one may have; close some, or give each program a \`hoop connect\` of its own`,
+};

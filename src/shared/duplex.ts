@@ -22,3 +22,10 @@ export interface Duplex {
 export class StreamReset extends Error {
   override readonly name = 'StreamReset';
 }
+
+/** Resets the stream unless it closes, or the timer that is given is cleared, before. */
+export function resetAfter(duplex: Duplex, millis: number, reason: string): NodeJS.Timeout {
+  const timer = setTimeout(() => duplex.reset(reason), millis);
+  void duplex.closed.then(() => clearTimeout(timer));
+  return timer;
+}

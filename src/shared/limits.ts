@@ -10,6 +10,8 @@ export const limits = {
   handshakeMillisMax: 15_000,
   /** Streams of one session: an IDE's pool is tens, a runaway client thousands. */
   streamsPerSessionMax: 256,
+  /** Streams past that which are told so in their own protocol, at a time; more than these are just closed. */
+  streamsRefusedMax: 32,
   /** Live sessions of one user: twenty windows and room. */
   sessionsPerUserMax: 100,
   /** Streams of one tunnel or link that a peer may open (a link carries every session of an agent). */

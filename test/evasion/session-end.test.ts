@@ -16,10 +16,11 @@ function startSession() {
   const [link, agent] = muxPair();
   const asked: string[] = [];
   let total = 0;
+  const append = ({ kind, reason }: { kind: string; reason?: string }) => asked.push(`${kind} ${reason}`);
   const parts = {
     recorder: {
       id: 'session',
-      stream: () => (asked.push('stream'), { append: () => 1, close: () => undefined }),
+      stream: () => (asked.push('stream'), { append, close: () => undefined }),
       durable: async () => undefined,
       seal: async () => void asked.push('seal'),
     },
@@ -33,11 +34,13 @@ function startSession() {
           cancelKeyBytes: 4,
         }),
         greet: async () => undefined,
+        refuse: async (duplex: Duplex, code: string) => duplex.write(Buffer.from(code)),
       },
       createDecoder: () => decoderThatPasses((bytes) => (total += bytes)),
     },
     link: {
       openResource: async () => {
+        asked.push('resource');
         const duplex = link.mux.open();
         await duplex.write(Buffer.alloc(1));
         return { duplex, greeting: Buffer.alloc(0), cancel: () => undefined };
@@ -55,6 +58,10 @@ function startSession() {
   const session = new GatewaySession(parts as unknown as SessionParts);
   return { session, client, gateway, agent, asked, carried: () => total };
 }
+
+/** What follows the first byte (of four of length) of a StreamOpen. */
+const streamOpen = Buffer.from('{"kind":"stream"}');
+const restOfOpen = Buffer.concat([Buffer.from([0, 0, streamOpen.length]), streamOpen]);
 
 const step = (toClient: Uint8Array[] = []) => ({ toResource: [], toClient, end: null });
 const decoderThatPasses = (count: (bytes: number) => void) => ({
@@ -74,8 +81,7 @@ test('a stream that says what it is only after its session ended reaches nothing
   await until(() => gateway.streams.length === 1);
   session.accept(gateway.streams[0]!);
   void session.end(killed);
-  const message = Buffer.from('{"kind":"stream"}');
-  await late.write(Buffer.concat([Buffer.from([0, 0, message.length]), message]));
+  await late.write(restOfOpen);
   expect(await session.ended).toEqual(killed);
   expect(asked).toEqual(['seal']);
 });
@@ -94,13 +100,33 @@ test('a client that reads nothing cannot keep its session from ending', async ()
 });
 
 test('streams that have not said yet what they are count for the bound', async () => {
-  const { session, gateway, client } = startSession();
-  const opened = Array.from({ length: limits.streamsPerSessionMax + 1 }, () => client.mux.open());
+  const { session, gateway, client, asked } = startSession();
+  const opened = Array.from({ length: limits.streamsPerSessionMax + limits.streamsRefusedMax + 1 }, () =>
+    client.mux.open(),
+  );
   for (const stream of opened) await stream.write(Buffer.alloc(1));
   await until(() => gateway.streams.length === opened.length);
   for (const stream of gateway.streams) session.accept(stream);
-  expect(String(await opened.at(-1)!.read())).toBe('HOOP_LIMIT');
+  const beyond = opened.at(-1)!;
+  await expect(beyond.read()).rejects.toThrow(/256 connections already/); // not even told in its own protocol
+  const tooMany = opened[limits.streamsPerSessionMax]!;
+  await tooMany.write(restOfOpen);
+  expect(String(await tooMany.read())).toBe('HOOP_LIMIT');
+  expect(asked).toEqual(['stream', 'refusal too-many-streams']);
+  const first = opened[0]!;
+  await first.write(restOfOpen);
+  await until(() => asked.includes('resource'));
   for (const stream of opened) stream.reset('done');
+});
+
+test('a client that opens streams and says nothing cannot keep its session from ending', async () => {
+  const { session, gateway, client } = startSession();
+  await client.mux.open().write(Buffer.alloc(1));
+  await until(() => gateway.streams.length === 1);
+  session.accept(gateway.streams[0]!);
+  const begun = Date.now();
+  await session.end(killed);
+  expect(Date.now() - begun).toBeLessThan(limits.lingerMillis * 3);
 });
 
 test('a stream whose first message cannot be read is reset, not forgotten', async () => {
