@@ -42,11 +42,7 @@ export async function connectResource(options: ConnectOptions): Promise<Connecti
       ...(actor === undefined ? {} : { actor }),
       ...(caFile === undefined ? {} : { caFile }),
     },
-    openPort: async (onConnection) => {
-      const local = await openLocalPort({ onConnection, ...(remembered ? { port: remembered } : {}) });
-      if (port !== 0) await rememberPort(url, resource, local.port);
-      return local;
-    },
+    openPort: (onConnection) => openLocalPort({ onConnection, ...(remembered ? { port: remembered } : {}) }),
     signInAgain: async () => {
       if (process.env['HOOP_TOKEN']) throw tokenOver();
       await signInAgain({ gateway: url, send, store: await openTokenStore(), show: showPrompt, signal });
@@ -55,6 +51,7 @@ export async function connectResource(options: ConnectOptions): Promise<Connecti
     signal,
   });
   const info = await connected.open();
+  if (port !== 0) await rememberPort(url, resource, connected.port!);
   const session = connected.session!;
   const kept = connected.keep();
   kept.catch(() => undefined); // whoever waits for it hears of it

@@ -1,7 +1,7 @@
 import { protocolNamed } from '../protocol/registry.ts';
 import type { ConnectInfo, Protocol } from '../protocol/protocol.ts';
 import { backoffMillis } from '../shared/backoff.ts';
-import type { Duplex } from '../shared/duplex.ts';
+import { resetAfter, type Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
 import type { ErrorCode } from '../shared/error-codes.ts';
 import type { SessionEnded, StreamOpen } from '../shared/handshake.ts';
@@ -49,14 +49,14 @@ export class ConnectedResource {
   #protocol: Protocol | undefined;
   #port: LocalPort | undefined;
   #streams = 0;
-  #info: ConnectInfo | undefined;
+  #opening: Promise<ConnectInfo> | undefined;
 
   constructor(parts: ConnectedResourceParts) {
     this.#parts = parts;
   }
 
-  get info(): ConnectInfo | undefined {
-    return this.#info;
+  get port(): number | undefined {
+    return this.#port?.port;
   }
 
   get session(): string | undefined {
@@ -65,23 +65,33 @@ export class ConnectedResource {
 
   /** Resolves when the port is usable; throws UserError when it cannot become so. */
   async open(): Promise<ConnectInfo> {
-    this.#parts.onState({ state: 'opening' });
-    const tunnel = await openSessionTunnel({ ...this.#parts.request, signal: this.#parts.signal });
+    const { onState, openPort } = this.#parts;
+    onState({ state: 'opening' });
+    // The port first: where it is taken, no session must stand in the record.
+    this.#port = await openPort((duplex, evidence) => void this.#carry(duplex, evidence));
+    this.#opening = this.#openSession();
+    try {
+      return await this.#opening;
+    } catch (error) {
+      this.#port.close();
+      throw error;
+    }
+  }
+
+  async #openSession(): Promise<ConnectInfo> {
+    const { request, signal } = this.#parts;
+    const { host, port } = this.#port!;
+    const tunnel = await openSessionTunnel({ ...request, signal });
     this.#protocol = protocolNamed(tunnel.opened.protocol);
-    if (!this.#protocol)
+    if (!this.#protocol) {
+      await tunnel.close();
       throw new UserError('HOOP_VERSION_SKEW', `this hoop does not know the protocol ${tunnel.opened.protocol}`, {
         next: 'upgrade hoop on this machine',
       });
-    try {
-      this.#port = await this.#parts.openPort((duplex, evidence) => void this.#carry(duplex, evidence));
-    } catch (error) {
-      await tunnel.close();
-      throw error;
     }
     const { user, password, database } = tunnel.opened.credential;
-    this.#info = this.#protocol.connectInfo({ host: this.#port.host, port: this.#port.port, user, password, database });
     this.#use(tunnel);
-    return this.#info;
+    return this.#protocol.connectInfo({ host, port, user, password, database });
   }
 
   /** Stays until the signal aborts or the session ends for good; opens successors in between. */
@@ -143,15 +153,9 @@ export class ConnectedResource {
 
   /** One connection of a client program: a stream of the session, or the protocol's own error while there is none. */
   async #carry(local: Duplex, evidence: StreamOpen['evidence']): Promise<void> {
+    await this.#opening?.catch(() => undefined); // it may come as soon as the port is there
     const tunnel = this.#tunnel;
-    if (!tunnel) {
-      await this.#protocol!.frontend.refuse(
-        local,
-        'HOOP_SESSION_ENDED',
-        `hoop is not connected: ${this.#why}; try again in a moment`,
-      );
-      return;
-    }
+    if (!tunnel) return this.#turnAway(local);
     this.#streams++;
     this.#announce();
     try {
@@ -161,6 +165,17 @@ export class ConnectedResource {
     }
     this.#streams--;
     this.#announce();
+  }
+
+  async #turnAway(local: Duplex): Promise<void> {
+    if (!this.#protocol) return local.reset('no session could be opened');
+    const deadline = resetAfter(local, limits.handshakeMillisMax, 'it did not say hello in time');
+    await this.#protocol.frontend.refuse(
+      local,
+      'HOOP_SESSION_ENDED',
+      `hoop is not connected: ${this.#why}; try again in a moment`,
+    );
+    clearTimeout(deadline);
   }
 
   async #finish(tunnel: SessionTunnel, end: SessionEnded): Promise<SessionEnded> {

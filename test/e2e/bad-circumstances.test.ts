@@ -59,7 +59,7 @@ test('a resource without a grant, or that does not exist: denied alike, and what
   );
 });
 
-test('a port that is taken: says by whom', async () => {
+test('a port that is taken: says by whom, and leaves no empty session in the record', async () => {
   const squatter = createServer();
   await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
   const { port } = squatter.address() as AddressInfo;
@@ -68,6 +68,8 @@ test('a port that is taken: says by whom', async () => {
   expect(shown(result)).toEqual(
     failure(1, 'HOOP_PORT_TAKEN', new RegExp(`127\\.0\\.0\\.1:${port} belongs to .*\\(?${process.pid}`)),
   );
+  const { sessions } = JSON.parse((await cli.run(['sessions', '--json'])).stdout) as { sessions: unknown[] };
+  expect(sessions).toEqual([]);
 });
 
 test('no gateway at its address', async () => {
