@@ -1,6 +1,7 @@
 import { ProtocolError } from '../../shared/errors.ts';
 import {
   backendType,
+  checkRowDescription,
   decodeCommandComplete,
   decodeCopyResponse,
   decodeEmpty,
@@ -99,6 +100,7 @@ export class Answers {
         decodeEmpty(body);
         return this.#described(item);
       case backendType.rowDescription:
+        checkRowDescription(body);
         if (item.kind === 'describe') return this.#described(item);
         // A rule can put a second one before the command's tag.
         if (item.kind !== 'query' || (item.phase ?? 'rows') !== 'rows') throw desync('a row description');

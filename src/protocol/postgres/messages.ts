@@ -240,6 +240,12 @@ export function decodeCopyFail(body: Uint8Array): Uint8Array {
   return reason;
 }
 
+/** CopyDone or CopyFail where nobody will read it. */
+export function checkCopyEnd(type: number, body: Uint8Array): void {
+  if (type === frontendType.copyDone) decodeEmpty(body);
+  if (type === frontendType.copyFail) decodeCopyFail(body);
+}
+
 /** Sync, Flush, CopyDone, Terminate and their like: nothing but a header. */
 export function decodeEmpty(body: Uint8Array): void {
   if (body.length > 0) throw new ProtocolError('surplus-bytes', 'a body where none belongs');
@@ -349,6 +355,16 @@ export function decodeReadyForQuery(body: Uint8Array): TransactionStatus {
 
 export const encodeReadyForQuery = (status: TransactionStatus): Uint8Array =>
   encodeMessage(backendType.readyForQuery, Uint8Array.of(code(status)));
+
+/** RowDescription: what it says of each column is for the client alone, and only checked. */
+export function checkRowDescription(body: Uint8Array): void {
+  const reader = new ByteReader(body);
+  for (let columns = reader.uint16(); columns > 0; columns--) {
+    reader.cstring();
+    reader.bytes(18); // table, column number, type, size, modifier, format
+  }
+  reader.done();
+}
 
 export function decodeParameterDescription(body: Uint8Array): number[] {
   const reader = new ByteReader(body);

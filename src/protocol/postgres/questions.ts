@@ -1,8 +1,9 @@
 import { ProtocolError } from '../../shared/errors.ts';
 import { ByteRuns } from '../byte-runs.ts';
-import type { Parameter, Sequence, StatementEvent } from '../event.ts';
+import type { Sequence, StatementEvent } from '../event.ts';
 import type { Awaited, Conversation } from './conversation.ts';
 import {
+  checkCopyEnd,
   cstring,
   decodeBind,
   decodeCopyFail,
@@ -23,6 +24,8 @@ import {
   type Bind,
 } from './messages.ts';
 import { portalKey, statementKey, type Definition } from './names.ts';
+import type { Redaction, Redactor } from './redaction.ts';
+import { isPlain, parametersOf } from './statement-text.ts';
 
 const empty = new Uint8Array(0);
 /** Answered by the server's own error 26000 / 34000, whatever SQL did before: nothing can be named "". */
@@ -32,7 +35,7 @@ const closeUnnamed = {
 };
 
 /** What runs nothing, whether the server skips it or not. */
-const runsNothing = new Set<number>([
+export const runsNothing = new Set<number>([
   frontendType.copyData,
   frontendType.copyDone,
   frontendType.copyFail,
@@ -40,6 +43,14 @@ const runsNothing = new Set<number>([
   frontendType.sync,
   frontendType.terminate,
 ]);
+
+export interface QuestionsOptions {
+  messageBytesMax: number;
+  redactor: Redactor;
+}
+
+const isTextWithheld = (redaction: Redaction | undefined): boolean =>
+  redaction !== undefined && redaction.redactions.length > 0;
 
 /**
  * Reads what the client asks: appends it to the record, expects its answer, and says which bytes go on to the server.
@@ -52,14 +63,20 @@ export class Questions {
   readonly #talk: Conversation;
   readonly #forward: (bytes: Uint8Array) => void;
   readonly #messageBytesMax: number;
+  readonly #redactor: Redactor;
   /** A run of CopyData messages that lie one behind the other in a chunk. */
   readonly #copyData = new ByteRuns((bytes) => this.#record(bytes));
   isTerminated = false;
 
-  constructor(talk: Conversation, forward: (bytes: Uint8Array) => void, messageBytesMax: number) {
+  constructor(
+    talk: Conversation,
+    forward: (bytes: Uint8Array) => void,
+    { messageBytesMax, redactor }: QuestionsOptions,
+  ) {
     this.#talk = talk;
     this.#forward = forward;
     this.#messageBytesMax = messageBytesMax;
+    this.#redactor = redactor;
   }
 
   endOfChunk(): void {
@@ -96,8 +113,42 @@ export class Questions {
       case frontendType.terminate:
         return this.#terminate(message, body);
       default:
-        return; // CopyData and its like outside of a COPY: what is left of one that failed; the server would ignore it too
+        return checkCopyEnd(type, body); // left of a COPY that failed: the server would ignore it too
     }
+  }
+
+  /** A whole message that would begin something: recorded with what came of it, and neither forwarded nor expected to be answered. */
+  refuse(type: number, message: Uint8Array, error: { errorCode: string; errorMessage: string }): void {
+    const of = this.#append({ ...this.#asked(type, message.subarray(headerBytes)), expectsOutcome: true });
+    this.#talk.sink.append({ kind: 'outcome', of, status: 'refused', ...error });
+  }
+
+  #asked(type: number, body: Uint8Array): Omit<StatementEvent, 'kind' | 'expectsOutcome'> {
+    const { portals, segment } = this.#talk;
+    if (type === frontendType.query) return { verb: 'query', text: decodeQuery(body) };
+    if (type === frontendType.parse) {
+      const { name, text, types } = decodeParse(body);
+      return { verb: 'parse', statementName: name, text, parameterTypes: types };
+    }
+    if (type === frontendType.bind) {
+      const bind = decodeBind(body);
+      const definition = this.#definitionOf(bind.statement);
+      const of = definition && { of: definition.parse };
+      return { verb: 'bind', ...of, statementName: bind.statement, parameters: parametersOf(bind, definition) };
+    }
+    if (type === frontendType.execute) {
+      const { portal: portalName, rowLimit } = decodeExecute(body);
+      const bind = portals.get(portalKey(portalName), segment);
+      return { verb: 'execute', portalName, rowLimit, ...(bind && { of: bind.bind }) };
+    }
+    if (type === frontendType.functionCall) {
+      const { functionId, formats, values } = decodeFunctionCall(body);
+      const parameters = values.map((value, index) => ({ type: 0, format: formatOf(formats, index), value }));
+      return { verb: 'function-call', functionId, parameters };
+    }
+    const { what, name } = decodeTarget(body);
+    const verb = type === frontendType.close ? 'close' : 'describe';
+    return { verb, ...(what === 'statement' ? { statementName: name } : { portalName: name }) };
   }
 
   /** After a COPY that failed with a Sync sent ahead, nobody can tell what the server skips until it says ReadyForQuery or gets a Sync. */
@@ -114,12 +165,14 @@ export class Questions {
 
   #query(message: Uint8Array, body: Uint8Array): void {
     const talk = this.#talk;
-    const entry = this.#append({ verb: 'query', expectsOutcome: true, text: decodeQuery(body) });
+    const text = decodeQuery(body);
+    const redaction = this.#redactor.redactText(text, talk);
+    const entry = this.#append({ verb: 'query', expectsOutcome: true, text }, redaction);
     this.#forward(message);
     if (this.#isSkipped(entry)) return;
     talk.unnamed = undefined; // a Query drops the server's unnamed statement
     talk.acts++;
-    talk.expect({ kind: 'query', entry, expectsOutcome: true });
+    talk.expect({ kind: 'query', entry, expectsOutcome: true, isWithheld: isTextWithheld(redaction) });
     talk.segment++;
   }
 
@@ -144,13 +197,10 @@ export class Questions {
 
   #parse(message: Uint8Array, body: Uint8Array): void {
     const { name, text, types } = decodeParse(body);
-    const entry = this.#append({
-      verb: 'parse',
-      expectsOutcome: false,
-      statementName: name,
-      text,
-      parameterTypes: types,
-    });
+    const redaction = this.#redactor.redactText(text, this.#talk, name);
+    const isWithheld = isTextWithheld(redaction);
+    const statement = { verb: 'parse', expectsOutcome: false, statementName: name, text, parameterTypes: types };
+    const entry = this.#append(statement, redaction);
     this.#forward(message);
     if (this.#talk.isSkipping) return;
     const definition: Definition = {
@@ -158,10 +208,12 @@ export class Questions {
       text: Uint8Array.prototype.slice.call(text),
       types,
       reading: isPlain(text) ? undefined : this.#talk.reading,
+      secrets: redaction?.parameters,
+      isWithheld,
     };
     this.#talk.statements.send(statementKey(name), definition, this.#talk.segment);
     this.#checkNames();
-    const by = this.#talk.expect({ kind: 'parse', entry, changes: 'statement', expectsOutcome: false });
+    const by = this.#talk.expect({ kind: 'parse', entry, changes: 'statement', expectsOutcome: false, isWithheld });
     if (name.length === 0) this.#talk.unnamed = { definition, segment: this.#talk.segment, by, isAnswered: false };
   }
 
@@ -170,14 +222,17 @@ export class Questions {
     const bind = decodeBind(body);
     const portal = portalKey(bind.portal);
     const definition = this.#definitionOf(bind.statement);
+    const { parameters, redactions } = this.#parameters(bind, definition);
+    const isWithheld = definition?.isWithheld === true || redactions.length > 0;
     const entry = this.#append({
       verb: 'bind',
       expectsOutcome: false,
       statementName: bind.statement,
       portalName: bind.portal,
-      parameters: parametersOf(bind, definition),
+      parameters,
       resultFormats: bind.resultFormats,
       ...(definition ? { of: definition.parse } : {}),
+      ...(redactions.length > 0 ? { redactions } : {}),
     });
     if (talk.isSkipping) return this.#forward(message);
     const error = definition ? undefined : this.#unknown('statement', bind.statement, entry);
@@ -185,9 +240,18 @@ export class Questions {
     if (bind.statement.length === 0) this.#forward(message);
     else this.#forwardUnnamedBind(bind, body);
     talk.acts++; // planning runs functions that say they are immutable
-    talk.portals.send(portal, { bind: entry, surelyAt: talk.acts }, talk.segment);
+    talk.portals.send(portal, { bind: entry, surelyAt: talk.acts, isWithheld }, talk.segment);
     this.#checkNames();
-    talk.expect({ kind: 'bind', entry, changes: 'portal', expectsOutcome: false, ...(error ? { error } : {}) });
+    const item = { kind: 'bind', entry, changes: 'portal', expectsOutcome: false, isWithheld } as const;
+    talk.expect({ ...item, ...(error ? { error } : {}) });
+  }
+
+  /** As the record gets them. In a segment that is skipped the name stands for what was sent last, not for what the server knows. */
+  #parameters(bind: Bind, definition: Definition | undefined): ReturnType<Redactor['redactParameters']> {
+    const parameters = parametersOf(bind, definition);
+    const sent = this.#redactor.secretsOf(bind.statement);
+    const secrets = this.#talk.isSkipping || !definition ? (sent ?? definition?.secrets) : definition.secrets;
+    return secrets ? this.#redactor.redactParameters(parameters, secrets) : { parameters, redactions: [] };
   }
 
   #execute(message: Uint8Array, body: Uint8Array): void {
@@ -209,7 +273,8 @@ export class Questions {
     this.#forward(portal ? message : encodeExecute({ portal: empty, rowLimit }));
     talk.acts++;
     if (portal && isSure) portal.surelyAt = talk.acts; // its own running does not change what it is
-    talk.expect({ kind: 'execute', entry, expectsOutcome: true, ...(error ? { error } : {}) });
+    const isWithheld = portal?.isWithheld === true;
+    talk.expect({ kind: 'execute', entry, expectsOutcome: true, isWithheld, ...(error ? { error } : {}) });
   }
 
   #describe(message: Uint8Array, body: Uint8Array): void {
@@ -232,7 +297,8 @@ export class Questions {
     const error = definition ? undefined : this.#unknown('statement', name, entry);
     if (definition) this.#ensureUnnamed(definition, entry);
     this.#forward(name.length === 0 ? message : encodeTarget(frontendType.describe, { what, name: empty }));
-    const item = { kind: 'describe', entry, expectsOutcome: false } as const;
+    const isWithheld = definition?.isWithheld === true;
+    const item = { kind: 'describe', entry, expectsOutcome: false, isWithheld } as const;
     talk.expect({ ...item, ...(definition ? { described: definition } : {}), ...(error ? { error } : {}) });
   }
 
@@ -286,7 +352,7 @@ export class Questions {
         });
         break;
       case frontendType.flush:
-        return; // the server ignores it during a COPY
+        return decodeEmpty(message.subarray(headerBytes)); // the server ignores it during a COPY
       case frontendType.sync:
         return this.#syncAhead(message);
       case frontendType.terminate:
@@ -337,9 +403,9 @@ export class Questions {
     const talk = this.#talk;
     const { unnamed, segment } = talk;
     if (unnamed?.definition === definition && (unnamed.isAnswered || unnamed.segment === segment)) return;
-    const { text, types } = definition;
+    const { text, types, isWithheld } = definition;
     this.#forward(encodeParse({ name: empty, text, types }));
-    const by = talk.expect({ kind: 'parse', entry: owner, isOurs: true, expectsOutcome: false });
+    const by = talk.expect({ kind: 'parse', entry: owner, isOurs: true, expectsOutcome: false, isWithheld });
     talk.unnamed = { definition, segment, by, isAnswered: false };
   }
 
@@ -367,10 +433,12 @@ export class Questions {
 
   // ── shared ────────────────────────────────────────────────────────────────
 
-  #append(statement: Omit<StatementEvent, 'kind'>): Sequence {
+  #append(statement: Omit<StatementEvent, 'kind'>, redaction?: Redaction): Sequence {
     const { sink, encoding } = this.#talk;
     const foreign = encoding !== 'UTF8' && statement.text !== undefined;
-    return sink.append({ kind: 'statement', ...statement, ...(foreign ? { encoding } : {}) });
+    const recorded =
+      redaction && isTextWithheld(redaction) ? { text: redaction.text, redactions: redaction.redactions } : {};
+    return sink.append({ kind: 'statement', ...statement, ...recorded, ...(foreign ? { encoding } : {}) });
   }
 
   /** After an error the server discards everything up to the Sync: recorded, forwarded, and *skipped*. */
@@ -379,20 +447,4 @@ export class Questions {
     this.#talk.sink.append({ kind: 'outcome', of, status: 'skipped' });
     return true;
   }
-}
-
-/** Neither a backslash nor a byte over 0x7f: the same tokens whatever the encoding and standard_conforming_strings. */
-function isPlain(text: Uint8Array): boolean {
-  // A loop, not `every`: each Parse comes by here, and a call for each byte costs eight times as much.
-  for (let index = 0; index < text.length; index++) {
-    const byte = text[index]!;
-    if (byte >= 0x80 || byte === 0x5c) return false;
-  }
-  return true;
-}
-
-/** Values with the best type known: what the server described, else what the client declared, else 0. */
-function parametersOf({ formats, values }: Bind, definition: Definition | undefined): Parameter[] {
-  const types = definition?.serverTypes ?? definition?.types ?? [];
-  return values.map((value, index) => ({ type: types[index] ?? 0, format: formatOf(formats, index), value }));
 }

@@ -89,17 +89,16 @@ function cancelKey(reader: ByteReader): Uint8Array {
 }
 
 function startupMessage(version: number, reader: ByteReader): StartupPacket {
+  const seen = new Set<string>();
   const given = new Map<string, string>();
   const extensions: string[] = [];
   for (let name = text(reader.cstring()); name !== ''; name = text(reader.cstring())) {
     const value = text(reader.cstring());
-    if (name.startsWith('_pq_.')) {
-      extensions.push(name);
-      continue;
-    }
     const key = name.toLowerCase();
-    if (given.has(key)) throw new ProtocolError('duplicate-parameter', `the start-up parameter ${key} comes twice`);
-    given.set(key, value);
+    if (seen.has(key)) throw new ProtocolError('duplicate-parameter', `the start-up parameter ${key} comes twice`);
+    seen.add(key);
+    if (name.startsWith('_pq_.')) extensions.push(name);
+    else given.set(key, value);
   }
   reader.done();
   return { kind: 'startup', version, extensions, ...checkParameters(given) };
