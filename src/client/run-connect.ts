@@ -46,7 +46,10 @@ export async function runConnect(options: RunConnectOptions): Promise<number> {
   const opened = await openAll({ options, gateway, screen, signal: stop.signal });
   const ready = opened.filter((one): one is Connection => !(one instanceof UserError));
   const failed = opened.find((one): one is UserError => one instanceof UserError);
-  if (ready.length === 0) throw failed!;
+  if (ready.length === 0) {
+    if (resources.length > 1 && !options.json) return errorCodes[failed!.code].exit; // each has been told its own
+    throw failed!;
+  }
   if (command !== undefined) return untilChildEnds(command, ready[0]!, stop);
   for (const connection of ready) options.print(line(connection, options));
   await screen.goLive();

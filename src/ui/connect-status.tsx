@@ -4,19 +4,19 @@ import type { ReactNode } from 'react';
 export interface ConnectRow {
   resource: string;
   /** Words first, colour second: the mark and the word carry the meaning without colour. */
-  tone: 'ready' | 'waiting' | 'failed';
+  tone: 'ready' | 'waiting' | 'failed' | 'over';
   word: string;
   detail: string;
 }
 
 export interface ConnectStatusProps {
   rows: ConnectRow[];
-  /** One line below the rows, such as "Ctrl-C ends the session". */
+  /** One line below the rows, such as "Ctrl-C ends the session"; empty when it is over. */
   hint: string;
 }
 
-const marks = { ready: '●', waiting: '○', failed: '✕' } as const;
-const colours = { ready: 'green', waiting: 'yellow', failed: 'red' } as const;
+const marks = { ready: '●', waiting: '○', failed: '✕', over: '■' } as const;
+const colours = { ready: 'green', waiting: 'yellow', failed: 'red', over: 'gray' } as const;
 
 /** The live lines of `hoop connect`: one row per resource. Props in, no I/O. */
 export function ConnectStatus({ rows, hint }: ConnectStatusProps): ReactNode {
@@ -31,7 +31,7 @@ export function ConnectStatus({ rows, hint }: ConnectStatusProps): ReactNode {
           <Text dimColor>{row.detail}</Text>
         </Text>
       ))}
-      <Text dimColor>{hint}</Text>
+      {hint === '' ? null : <Text dimColor>{hint}</Text>}
     </Box>
   );
 }

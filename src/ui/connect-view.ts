@@ -14,13 +14,13 @@ export interface ConnectView {
   close(): void;
 }
 
-/** One live line per resource on a terminal; elsewhere one plain line per change, on stderr. */
+/** One live line per resource on a terminal that can move its cursor; elsewhere one plain line per change, on stderr. */
 export async function openConnectView(
   resources: string[],
   stream: NodeJS.WriteStream,
   hint: string,
 ): Promise<ConnectView> {
-  return stream.isTTY ? openLiveView(resources, stream, hint) : openPlainView(stream);
+  return stream.isTTY && process.env['TERM'] !== 'dumb' ? openLiveView(resources, stream, hint) : openPlainView(stream);
 }
 
 export function connectRow(resource: string, state: ShownState): ConnectRow {
@@ -39,7 +39,7 @@ export function connectRow(resource: string, state: ShownState): ConnectRow {
     case 'signing-in':
       return { resource, tone: 'waiting', word: 'sign-in needed', detail: state.why };
     case 'ended':
-      return { resource, tone: 'failed', word: 'ended', detail: state.why };
+      return { resource, tone: 'over', word: 'ended', detail: state.why };
     case 'failed':
       return { resource, tone: 'failed', word: 'failed', detail: state.error.message };
   }
@@ -52,14 +52,17 @@ async function openLiveView(resources: string[], stream: NodeJS.WriteStream, hin
     import('./connect-status.tsx'),
   ]);
   const rows = new Map(resources.map((resource) => [resource, connectRow(resource, { state: 'opening' })]));
-  const element = () => createElement(ConnectStatus, { rows: [...rows.values()], hint });
-  const view = render(element(), { stdout: stream, exitOnCtrlC: false });
+  const element = (below: string) => createElement(ConnectStatus, { rows: [...rows.values()], hint: below });
+  const view = render(element(hint), { stdout: stream, exitOnCtrlC: false });
   return {
     show(resource, state) {
       rows.set(resource, connectRow(resource, state));
-      view.rerender(element());
+      view.rerender(element(hint));
     },
-    close: () => view.unmount(),
+    close() {
+      view.rerender(element(''));
+      view.unmount();
+    },
   };
 }
 

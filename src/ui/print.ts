@@ -1,10 +1,13 @@
 import chalk from 'chalk';
-import { displayWidth, padToWidth } from './display-width.ts';
+import { cutToWidth, displayWidth, padToWidth } from './display-width.ts';
 import { escapeControl } from './escape-control.ts';
 
 export { escapeControl } from './escape-control.ts';
 
-/** Colour is never alone: the words carry the meaning. chalk honours NO_COLOR and a stdout that is no terminal. */
+// https://no-color.org: chalk 5 does not look at it. ink draws with this same chalk.
+if (process.env['NO_COLOR']) chalk.level = 0;
+
+/** Colour is never alone: the words carry the meaning. */
 export const tone = {
   strong: chalk.bold,
   faint: chalk.dim,
@@ -20,27 +23,58 @@ export interface Column<Row> {
   /** Colour, given after the width is known. */
   paint?: (text: string, row: Row) => string;
   alignRight?: boolean;
+  /** Said shorter, where the whole table would be wider than the terminal. */
+  narrow?: { title?: string; value?: (row: Row) => string };
 }
 
 const gap = '  ';
+/** A last column narrower than this says nothing; then the terminal wraps the line. */
+const lastWidthMin = 6;
 
-/** One line per row, columns aligned by what a terminal shows. */
-export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
+interface Layout {
+  titles: string[];
+  cells: string[][];
+  widths: number[];
+}
+
+/** One line per row, columns aligned by what a terminal shows; no wider than the terminal where that can be had. */
+export function table<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  widthMax = process.stdout.columns ?? Infinity,
+): string {
+  const full = layOut(rows, columns);
+  if (totalWidth(full) <= widthMax) return draw(rows, columns, full);
+  const narrow = columns.map(({ narrow: shorter, ...column }) => ({ ...column, ...shorter }));
+  return draw(rows, narrow, cutLast(layOut(rows, narrow), widthMax));
+}
+
+function layOut<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): Layout {
+  const titles = columns.map(({ title }) => title);
   const cells = rows.map((row) => columns.map(({ value }) => escapeControl(value(row))));
-  const widths = columns.map(({ title }, index) =>
+  const widths = titles.map((title, index) =>
     Math.max(displayWidth(title), ...cells.map((line) => displayWidth(line[index] ?? ''))),
   );
+  return { titles, cells, widths };
+}
+
+const totalWidth = ({ widths }: Layout): number =>
+  widths.reduce((sum, width) => sum + width, gap.length * Math.max(0, widths.length - 1));
+
+function cutLast(layout: Layout, widthMax: number): Layout {
+  const left = widthMax - (totalWidth(layout) - (layout.widths.at(-1) ?? 0));
+  if (left < lastWidthMin) return layout;
+  const cut = (line: string[]) => [...line.slice(0, -1), cutToWidth(line.at(-1) ?? '', left)];
+  return { ...layout, cells: layout.cells.map(cut) };
+}
+
+function draw<Row>(rows: readonly Row[], columns: readonly Column<Row>[], { titles, cells, widths }: Layout): string {
   const padded = (text: string, index: number) => {
     const width = widths[index] ?? 0;
     if (columns[index]?.alignRight) return ' '.repeat(Math.max(0, width - displayWidth(text))) + text;
     return index === columns.length - 1 ? text : padToWidth(text, width);
   };
-  const head = tone.faint(
-    columns
-      .map(({ title }, index) => padded(title, index))
-      .join(gap)
-      .trimEnd(),
-  );
+  const head = tone.faint(titles.map(padded).join(gap).trimEnd());
   const lines = rows.map((row, line) =>
     columns
       .map(({ paint }, index) => {

@@ -13,13 +13,38 @@ export function sessionTable(sessions: readonly Session[], now: number): string 
     {
       title: 'STARTED',
       value: ({ startedAt }) => `${localTime(startedAt)} (${relativeTime(startedAt, now)})`,
+      narrow: { value: ({ startedAt }) => relativeTime(startedAt, now) },
     },
-    { title: 'DURATION', value: (session) => sessionDuration(session, now), alignRight: true },
-    { title: 'STATEMENTS', value: ({ statements }) => String(statements), alignRight: true },
-    { title: 'ERRORS', value: ({ errors }) => String(errors), alignRight: true, paint: paintErrors },
-    { title: 'STATE', value: sessionState, paint: (text, { state }) => paintState(text, state) },
+    {
+      title: 'DURATION',
+      value: (session) => sessionDuration(session, now),
+      alignRight: true,
+      narrow: { title: 'TOOK', value: (session) => largestUnit(sessionDuration(session, now)) },
+    },
+    {
+      title: 'STATEMENTS',
+      value: ({ statements }) => String(statements),
+      alignRight: true,
+      narrow: { title: 'STMTS' },
+    },
+    {
+      title: 'ERRORS',
+      value: ({ errors }) => String(errors),
+      alignRight: true,
+      paint: paintErrors,
+      narrow: { title: 'ERR' },
+    },
+    {
+      title: 'STATE',
+      value: sessionState,
+      paint: (text, { state }) => paintState(text, state),
+      narrow: { value: ({ state }) => state },
+    },
   ]);
 }
+
+/** `3 min 52 s` is `3 min`. */
+const largestUnit = (text: string): string => /^\S+ \S+/.exec(text)?.[0] ?? text;
 
 export function sessionDuration({ startedAt, endedAt }: Session, now: number): string {
   const end = endedAt === null ? now : Date.parse(endedAt);

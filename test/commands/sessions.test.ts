@@ -153,6 +153,16 @@ describe('hoop replay', () => {
   });
 });
 
+describe('colour', () => {
+  it('is there when it is asked for, and NO_COLOR wins', async () => {
+    const coloured = await cli.run(['replay', '7k3m9'], { env: { FORCE_COLOR: '1' } });
+    expect(coloured.stdout).toContain('\u001B[');
+    const plain = await cli.run(['replay', '7k3m9'], { env: { FORCE_COLOR: '1', NO_COLOR: '1' } });
+    expect(plain).toMatchObject({ code: 0, stdout: expect.stringContaining('session') as string });
+    expect(plain.stdout).not.toContain('\u001B[');
+  });
+});
+
 describe('hoop resources', () => {
   it('says that there are none, and what to do', async () => {
     const result = await cli.run(['resources']);

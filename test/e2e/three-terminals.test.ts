@@ -155,6 +155,12 @@ describe('the three terminals of the README', () => {
     expect((await end(connect)).code).toBe(130);
   });
 
+  test('two resources of which none opens: each says once why', async () => {
+    const { code, stdout, stderr } = await alice.run(['connect', 'billing-db', 'crm-db']);
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+    for (const name of ['billing-db', 'crm-db']) expect(stderr.split(`no grant for ${name}`)).toHaveLength(2);
+  });
+
   test('a token of the administrator lets a program connect without a sign-in, and stops when it is revoked', async () => {
     const { secret, token } = json(await admin.run(['tokens', 'create', '--user', 'alice', '--ttl', '1h', '--json']));
     const ci = new Cli({ HOOP_TOKEN: secret, HOOP_GATEWAY: gateway });

@@ -40,6 +40,31 @@ describe('tables', () => {
   });
 });
 
+describe('tables in a narrow terminal', () => {
+  const rows = [{ name: 'orders-db', started: '2026-11-22 12:00:00 (now)', state: 'sealed (client_closed)' }];
+  const shown = (width: number) =>
+    table<(typeof rows)[0]>(
+      rows,
+      [
+        { title: 'RESOURCE', value: ({ name }) => name },
+        { title: 'STARTED AT', value: ({ started }) => started, narrow: { title: 'AT', value: () => 'now' } },
+        { title: 'STATE', value: ({ state }) => state },
+      ],
+      width,
+    ).split('\n');
+
+  it('say all where there is room', () => {
+    expect(shown(80)[1]).toBe('orders-db  2026-11-22 12:00:00 (now)  sealed (client_closed)');
+  });
+  it('say it shorter, and cut the last column, where there is none', () => {
+    expect(shown(45)).toEqual(['RESOURCE   AT   STATE', 'orders-db  now  sealed (client_closed)']);
+    expect(shown(26)).toEqual(['RESOURCE   AT   STATE', 'orders-db  now  sealed (c…']);
+  });
+  it('leave a line whole that would lose its sense', () => {
+    expect(shown(18)[1]).toBe('orders-db  now  sealed (client_closed)');
+  });
+});
+
 describe('times', () => {
   it.each([
     [-30, '30 s ago'],
