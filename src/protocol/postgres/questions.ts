@@ -1,6 +1,6 @@
 import { ProtocolError } from '../../shared/errors.ts';
 import { ByteRuns } from '../byte-runs.ts';
-import type { Sequence, StatementEvent } from '../event.ts';
+import type { Parameter, Sequence, StatementEvent } from '../event.ts';
 import type { Awaited, Conversation } from './conversation.ts';
 import {
   checkCopyEnd,
@@ -24,8 +24,6 @@ import {
   type Bind,
 } from './messages.ts';
 import { portalKey, statementKey, type Definition } from './names.ts';
-import type { Redaction, Redactor } from './redaction.ts';
-import { isPlain, parametersOf } from './statement-text.ts';
 
 const empty = new Uint8Array(0);
 /** Answered by the server's own error 26000 / 34000, whatever SQL did before: nothing can be named "". */
@@ -35,7 +33,7 @@ const closeUnnamed = {
 };
 
 /** What runs nothing, whether the server skips it or not. */
-export const runsNothing = new Set<number>([
+const runsNothing = new Set<number>([
   frontendType.copyData,
   frontendType.copyDone,
   frontendType.copyFail,
@@ -43,14 +41,6 @@ export const runsNothing = new Set<number>([
   frontendType.sync,
   frontendType.terminate,
 ]);
-
-export interface QuestionsOptions {
-  messageBytesMax: number;
-  redactor: Redactor;
-}
-
-const isTextWithheld = (redaction: Redaction | undefined): boolean =>
-  redaction !== undefined && redaction.redactions.length > 0;
 
 /**
  * Reads what the client asks: appends it to the record, expects its answer, and says which bytes go on to the server.
@@ -63,20 +53,14 @@ export class Questions {
   readonly #talk: Conversation;
   readonly #forward: (bytes: Uint8Array) => void;
   readonly #messageBytesMax: number;
-  readonly #redactor: Redactor;
   /** A run of CopyData messages that lie one behind the other in a chunk. */
   readonly #copyData = new ByteRuns((bytes) => this.#record(bytes));
   isTerminated = false;
 
-  constructor(
-    talk: Conversation,
-    forward: (bytes: Uint8Array) => void,
-    { messageBytesMax, redactor }: QuestionsOptions,
-  ) {
+  constructor(talk: Conversation, forward: (bytes: Uint8Array) => void, messageBytesMax: number) {
     this.#talk = talk;
     this.#forward = forward;
     this.#messageBytesMax = messageBytesMax;
-    this.#redactor = redactor;
   }
 
   endOfChunk(): void {
@@ -117,40 +101,6 @@ export class Questions {
     }
   }
 
-  /** A whole message that would begin something: recorded with what came of it, and neither forwarded nor expected to be answered. */
-  refuse(type: number, message: Uint8Array, error: { errorCode: string; errorMessage: string }): void {
-    const of = this.#append({ ...this.#asked(type, message.subarray(headerBytes)), expectsOutcome: true });
-    this.#talk.sink.append({ kind: 'outcome', of, status: 'refused', ...error });
-  }
-
-  #asked(type: number, body: Uint8Array): Omit<StatementEvent, 'kind' | 'expectsOutcome'> {
-    const { portals, segment } = this.#talk;
-    if (type === frontendType.query) return { verb: 'query', text: decodeQuery(body) };
-    if (type === frontendType.parse) {
-      const { name, text, types } = decodeParse(body);
-      return { verb: 'parse', statementName: name, text, parameterTypes: types };
-    }
-    if (type === frontendType.bind) {
-      const bind = decodeBind(body);
-      const definition = this.#definitionOf(bind.statement);
-      const of = definition && { of: definition.parse };
-      return { verb: 'bind', ...of, statementName: bind.statement, parameters: parametersOf(bind, definition) };
-    }
-    if (type === frontendType.execute) {
-      const { portal: portalName, rowLimit } = decodeExecute(body);
-      const bind = portals.get(portalKey(portalName), segment);
-      return { verb: 'execute', portalName, rowLimit, ...(bind && { of: bind.bind }) };
-    }
-    if (type === frontendType.functionCall) {
-      const { functionId, formats, values } = decodeFunctionCall(body);
-      const parameters = values.map((value, index) => ({ type: 0, format: formatOf(formats, index), value }));
-      return { verb: 'function-call', functionId, parameters };
-    }
-    const { what, name } = decodeTarget(body);
-    const verb = type === frontendType.close ? 'close' : 'describe';
-    return { verb, ...(what === 'statement' ? { statementName: name } : { portalName: name }) };
-  }
-
   /** After a COPY that failed with a Sync sent ahead, nobody can tell what the server skips until it says ReadyForQuery or gets a Sync. */
   #checkSkipping(type: number): void {
     const { isSkipping, strayReadies } = this.#talk;
@@ -165,14 +115,12 @@ export class Questions {
 
   #query(message: Uint8Array, body: Uint8Array): void {
     const talk = this.#talk;
-    const text = decodeQuery(body);
-    const redaction = this.#redactor.redactText(text, talk);
-    const entry = this.#append({ verb: 'query', expectsOutcome: true, text }, redaction);
+    const entry = this.#append({ verb: 'query', expectsOutcome: true, text: decodeQuery(body) });
     this.#forward(message);
     if (this.#isSkipped(entry)) return;
     talk.unnamed = undefined; // a Query drops the server's unnamed statement
     talk.acts++;
-    talk.expect({ kind: 'query', entry, expectsOutcome: true, isWithheld: isTextWithheld(redaction) });
+    talk.expect({ kind: 'query', entry, expectsOutcome: true });
     talk.segment++;
   }
 
@@ -197,10 +145,13 @@ export class Questions {
 
   #parse(message: Uint8Array, body: Uint8Array): void {
     const { name, text, types } = decodeParse(body);
-    const redaction = this.#redactor.redactText(text, this.#talk, name);
-    const isWithheld = isTextWithheld(redaction);
-    const statement = { verb: 'parse', expectsOutcome: false, statementName: name, text, parameterTypes: types };
-    const entry = this.#append(statement, redaction);
+    const entry = this.#append({
+      verb: 'parse',
+      expectsOutcome: false,
+      statementName: name,
+      text,
+      parameterTypes: types,
+    });
     this.#forward(message);
     if (this.#talk.isSkipping) return;
     const definition: Definition = {
@@ -208,12 +159,10 @@ export class Questions {
       text: Uint8Array.prototype.slice.call(text),
       types,
       reading: isPlain(text) ? undefined : this.#talk.reading,
-      secrets: redaction?.parameters,
-      isWithheld,
     };
     this.#talk.statements.send(statementKey(name), definition, this.#talk.segment);
     this.#checkNames();
-    const by = this.#talk.expect({ kind: 'parse', entry, changes: 'statement', expectsOutcome: false, isWithheld });
+    const by = this.#talk.expect({ kind: 'parse', entry, changes: 'statement', expectsOutcome: false });
     if (name.length === 0) this.#talk.unnamed = { definition, segment: this.#talk.segment, by, isAnswered: false };
   }
 
@@ -222,17 +171,14 @@ export class Questions {
     const bind = decodeBind(body);
     const portal = portalKey(bind.portal);
     const definition = this.#definitionOf(bind.statement);
-    const { parameters, redactions } = this.#parameters(bind, definition);
-    const isWithheld = definition?.isWithheld === true || redactions.length > 0;
     const entry = this.#append({
       verb: 'bind',
       expectsOutcome: false,
       statementName: bind.statement,
       portalName: bind.portal,
-      parameters,
+      parameters: parametersOf(bind, definition),
       resultFormats: bind.resultFormats,
       ...(definition ? { of: definition.parse } : {}),
-      ...(redactions.length > 0 ? { redactions } : {}),
     });
     if (talk.isSkipping) return this.#forward(message);
     const error = definition ? undefined : this.#unknown('statement', bind.statement, entry);
@@ -240,18 +186,9 @@ export class Questions {
     if (bind.statement.length === 0) this.#forward(message);
     else this.#forwardUnnamedBind(bind, body);
     talk.acts++; // planning runs functions that say they are immutable
-    talk.portals.send(portal, { bind: entry, surelyAt: talk.acts, isWithheld }, talk.segment);
+    talk.portals.send(portal, { bind: entry, surelyAt: talk.acts }, talk.segment);
     this.#checkNames();
-    const item = { kind: 'bind', entry, changes: 'portal', expectsOutcome: false, isWithheld } as const;
-    talk.expect({ ...item, ...(error ? { error } : {}) });
-  }
-
-  /** As the record gets them. In a segment that is skipped the name stands for what was sent last, not for what the server knows. */
-  #parameters(bind: Bind, definition: Definition | undefined): ReturnType<Redactor['redactParameters']> {
-    const parameters = parametersOf(bind, definition);
-    const sent = this.#redactor.secretsOf(bind.statement);
-    const secrets = this.#talk.isSkipping || !definition ? (sent ?? definition?.secrets) : definition.secrets;
-    return secrets ? this.#redactor.redactParameters(parameters, secrets) : { parameters, redactions: [] };
+    talk.expect({ kind: 'bind', entry, changes: 'portal', expectsOutcome: false, ...(error ? { error } : {}) });
   }
 
   #execute(message: Uint8Array, body: Uint8Array): void {
@@ -273,8 +210,7 @@ export class Questions {
     this.#forward(portal ? message : encodeExecute({ portal: empty, rowLimit }));
     talk.acts++;
     if (portal && isSure) portal.surelyAt = talk.acts; // its own running does not change what it is
-    const isWithheld = portal?.isWithheld === true;
-    talk.expect({ kind: 'execute', entry, expectsOutcome: true, isWithheld, ...(error ? { error } : {}) });
+    talk.expect({ kind: 'execute', entry, expectsOutcome: true, ...(error ? { error } : {}) });
   }
 
   #describe(message: Uint8Array, body: Uint8Array): void {
@@ -297,8 +233,7 @@ export class Questions {
     const error = definition ? undefined : this.#unknown('statement', name, entry);
     if (definition) this.#ensureUnnamed(definition, entry);
     this.#forward(name.length === 0 ? message : encodeTarget(frontendType.describe, { what, name: empty }));
-    const isWithheld = definition?.isWithheld === true;
-    const item = { kind: 'describe', entry, expectsOutcome: false, isWithheld } as const;
+    const item = { kind: 'describe', entry, expectsOutcome: false } as const;
     talk.expect({ ...item, ...(definition ? { described: definition } : {}), ...(error ? { error } : {}) });
   }
 
@@ -403,9 +338,9 @@ export class Questions {
     const talk = this.#talk;
     const { unnamed, segment } = talk;
     if (unnamed?.definition === definition && (unnamed.isAnswered || unnamed.segment === segment)) return;
-    const { text, types, isWithheld } = definition;
+    const { text, types } = definition;
     this.#forward(encodeParse({ name: empty, text, types }));
-    const by = talk.expect({ kind: 'parse', entry: owner, isOurs: true, expectsOutcome: false, isWithheld });
+    const by = talk.expect({ kind: 'parse', entry: owner, isOurs: true, expectsOutcome: false });
     talk.unnamed = { definition, segment, by, isAnswered: false };
   }
 
@@ -433,12 +368,10 @@ export class Questions {
 
   // ── shared ────────────────────────────────────────────────────────────────
 
-  #append(statement: Omit<StatementEvent, 'kind'>, redaction?: Redaction): Sequence {
+  #append(statement: Omit<StatementEvent, 'kind'>): Sequence {
     const { sink, encoding } = this.#talk;
     const foreign = encoding !== 'UTF8' && statement.text !== undefined;
-    const recorded =
-      redaction && isTextWithheld(redaction) ? { text: redaction.text, redactions: redaction.redactions } : {};
-    return sink.append({ kind: 'statement', ...statement, ...recorded, ...(foreign ? { encoding } : {}) });
+    return sink.append({ kind: 'statement', ...statement, ...(foreign ? { encoding } : {}) });
   }
 
   /** After an error the server discards everything up to the Sync: recorded, forwarded, and *skipped*. */
@@ -447,4 +380,20 @@ export class Questions {
     this.#talk.sink.append({ kind: 'outcome', of, status: 'skipped' });
     return true;
   }
+}
+
+/** Neither a backslash nor a byte over 0x7f: the same tokens whatever the encoding and standard_conforming_strings. */
+function isPlain(text: Uint8Array): boolean {
+  // A loop, not `every`: each Parse comes by here, and a call for each byte costs eight times as much.
+  for (let index = 0; index < text.length; index++) {
+    const byte = text[index]!;
+    if (byte >= 0x80 || byte === 0x5c) return false;
+  }
+  return true;
+}
+
+/** Values with the best type known: what the server described, else what the client declared, else 0. */
+function parametersOf({ formats, values }: Bind, definition: Definition | undefined): Parameter[] {
+  const types = definition?.serverTypes ?? definition?.types ?? [];
+  return values.map((value, index) => ({ type: types[index] ?? 0, format: formatOf(formats, index), value }));
 }
