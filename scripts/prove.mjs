@@ -6,6 +6,7 @@ import { root } from './set-up.mjs';
 const proofs = {
   differential: { file: 'test/proofs/differential.test.ts', environment: { HOOP_PROVE_SCRIPTS: '50000' } },
   'power-loss': { file: 'test/proofs/power-loss.test.ts', environment: { HOOP_PROVE_STATES: '5000' } },
+  'bit-rot': { file: 'test/proofs/bit-rot.test.ts', environment: { HOOP_PROVE_STATES: '2000' } },
 };
 
 const [name, ...rest] = process.argv.slice(2);

@@ -6,9 +6,10 @@ import type { Compiled } from '../support/compiled.ts';
 import { compileRecorder, expectKept, startLoad } from '../support/recorder-load.ts';
 import { DiskModel, readOperations, type Loss, type Operation } from './disk/disk-model.ts';
 import { buildShim, shimEnvironment, shimWorks } from './disk/shim.ts';
+import { proofSeed, seededRandom } from './random.ts';
 
 const states = Number(process.env.HOOP_PROVE_STATES ?? 300);
-const seed = Number(process.env.HOOP_PROVE_SEED ?? Date.now() % 1_000_000_000);
+const seed = proofSeed();
 const losses: Loss[] = ['only synced', 'random subset', 'torn last write', 'lost directory entries'];
 
 let folder: string;
@@ -44,7 +45,7 @@ describe.runIf(shimWorks)('power loss', () => {
   it(
     `keeps everything that was said to be durable, at any moment, whatever the disk kept of the rest (${states} states, seed ${seed})`,
     async () => {
-      const random = mulberry32(seed);
+      const random = seededRandom(seed);
       const perRound = 100;
       const promises: string[] = [];
       let previous: string | undefined;
@@ -98,13 +99,3 @@ describe.runIf(shimWorks)('power loss', () => {
 });
 
 if (!shimWorks) console.warn('NOT CHECKED: power loss (it takes Linux and a C compiler)');
-
-/** A small random generator with a seed (Tommy Ettinger's mulberry32, public domain). */
-function mulberry32(state: number): () => number {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
