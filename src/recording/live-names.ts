@@ -41,11 +41,10 @@ export class LiveNames {
     else if (event.verb === 'parse' || event.verb === 'bind')
       this.#definitions.set(seq, { meaning: ownCopy(meaning), stream, name });
     else if (event.text && mayMakeNames(event.text)) this.#definitions.set(seq, { meaning: ownCopy(meaning), stream });
-    if (!event.expectsOutcome) this.settle(seq, 'ok');
     return meaning;
   }
 
-  /** The outcome of a definition or a close: names change on the resource's answers only. */
+  /** What became of a definition or a close: names change on the resource's answers only. */
   settle(seq: number, status: OutcomeStatus): void {
     const closed = this.#closing.get(seq);
     if (closed !== undefined) {

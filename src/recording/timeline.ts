@@ -1,5 +1,6 @@
 import type { OutcomeEvent, RefusalEvent, StatementEvent } from '../protocol/event.ts';
 import type { Statement } from '../shared/api.ts';
+import { AnswerOrder, type Settled } from './answer-order.ts';
 import type { Entry, EntryHeader } from './entry.ts';
 import { LiveNames } from './live-names.ts';
 import { statementItem, type RenderParameter } from './statement-item.ts';
@@ -33,7 +34,7 @@ export async function* statementsOf(
         timeline.data(body.of, body.bytes.length);
         break;
       case 'outcome':
-        timeline.outcome(body);
+        timeline.outcome(header.stream, body);
         break;
       case 'refusal':
         timeline.refusal(header, body);
@@ -42,7 +43,7 @@ export async function* statementsOf(
         timeline.item(header, 'cancel', null, null);
         break;
       case 'stream-close':
-        timeline.names.forget(header.stream);
+        timeline.streamClosed(header.stream);
         break;
       default:
         break;
@@ -61,7 +62,8 @@ interface Slot {
 }
 
 class Timeline {
-  readonly names = new LiveNames();
+  readonly #names = new LiveNames();
+  readonly #order: AnswerOrder;
   readonly #session: string;
   readonly #render: RenderParameter;
   readonly #waitingMax: number;
@@ -72,15 +74,16 @@ class Timeline {
     this.#session = session;
     this.#render = renderParameter;
     this.#waitingMax = waitingMax;
+    this.#order = new AnswerOrder(waitingMax);
   }
 
   statement(header: EntryHeader, event: StatementEvent): void {
-    const meaning = this.names.resolve(header, event);
+    const meaning = this.#names.resolve(header, event);
     const quiet = !executes(event.verb);
-    if (quiet && !event.expectsOutcome) return;
-    // What is quiet is made into an item only if it fails: remember no more of it than that.
+    // What is quiet is made into an item only if it fails.
     const statement = statementItem(this.#session, header, event, meaning, this.#render);
-    this.#slots.set(header.seq, { statement, open: event.expectsOutcome, quiet });
+    this.#slots.set(header.seq, { statement, open: event.expectsOutcome || quiet, quiet });
+    if (quiet && !event.expectsOutcome) this.#settle(this.#order.asked(header.stream, header.seq, event.verb));
   }
 
   data(of: number, bytes: number): void {
@@ -88,9 +91,10 @@ class Timeline {
     if (slot) slot.statement.dataBytes = (slot.statement.dataBytes ?? 0) + bytes;
   }
 
-  outcome(event: OutcomeEvent): void {
-    this.names.settle(event.of, event.status);
+  outcome(stream: number, event: OutcomeEvent): void {
     const slot = this.#slots.get(event.of);
+    this.#settle(this.#order.answered(stream, event.of, slot?.statement.verb, event.status));
+    this.#names.settle(event.of, event.status);
     if (!slot) return;
     if (slot.quiet && !failed.has(event.status)) {
       this.#slots.delete(event.of);
@@ -98,6 +102,17 @@ class Timeline {
     }
     slot.open = false;
     slot.statement.outcome = outcomeOf(event);
+  }
+
+  streamClosed(stream: number): void {
+    for (const seq of this.#order.forget(stream)) this.#slots.delete(seq);
+    this.#names.forget(stream);
+  }
+
+  #settle({ taken, skipped }: Settled): void {
+    for (const seq of taken) this.#names.settle(seq, 'ok');
+    for (const seq of skipped) this.#names.settle(seq, 'skipped');
+    for (const seq of [...taken, ...skipped]) this.#slots.delete(seq);
   }
 
   refusal(header: EntryHeader, event: RefusalEvent): void {

@@ -129,6 +129,91 @@ describe('what a person reads of a session', () => {
     ]);
   });
 
+  describe('where preparations have an outcome only if they fail', () => {
+    const quiet = (verb: string, rest: Partial<StatementEvent> = {}) => asked(verb, { expectsOutcome: false, ...rest });
+    const parse = (text: string) => quiet('parse', { text: bytes(text), statementName: bytes('s1') });
+    const failedAt = (of: number): EntryBody => ({ kind: 'outcome', of, status: 'error', errorCode: '42P05' });
+    const skippedAt = (of: number): EntryBody => ({ kind: 'outcome', of, status: 'skipped' });
+    const brief = async (...bodies: EntryBody[]) =>
+      (await shown(bodies)).map(({ verb, text, outcome }) => [verb, text, outcome?.status]);
+
+    it('executes the old text when a second definition of the name failed, sent in the same pipeline', async () => {
+      expect(
+        await brief(
+          parse('A'),
+          quiet('sync'),
+          parse('B'),
+          quiet('sync'),
+          failedAt(2),
+          quiet('bind', { of: 0 }),
+          asked('execute', { of: 5 }),
+          ok(6),
+        ),
+      ).toEqual([
+        ['parse', 'B', 'error'],
+        ['execute', 'A', 'ok'],
+      ]);
+    });
+
+    it('executes the old text when Close and Parse were skipped, those sent after the error too', async () => {
+      const close = quiet('close', { statementName: bytes('s1') });
+      expect(
+        await brief(
+          parse('A'),
+          quiet('parse', { text: bytes('no sql'), statementName: bytes('') }),
+          close,
+          failedAt(1),
+          parse('B'),
+          quiet('bind', { of: 0 }),
+          asked('execute', { of: 5 }),
+          skippedAt(6),
+          quiet('sync'),
+          quiet('bind', { of: 0 }),
+          asked('execute', { of: 9 }),
+          ok(10),
+        ),
+      ).toEqual([
+        ['parse', 'no sql', 'error'],
+        ['execute', 'A', 'skipped'],
+        ['execute', 'A', 'ok'],
+      ]);
+    });
+
+    it('shows a bind, a close and a commit that failed, in their place', async () => {
+      expect(
+        await brief(
+          parse('A'),
+          quiet('bind', { of: 0 }),
+          asked('execute', { of: 1 }),
+          failedAt(1),
+          skippedAt(2),
+          quiet('sync'),
+          quiet('close', { statementName: bytes('s1') }),
+          failedAt(6),
+          quiet('sync'),
+          failedAt(8),
+          query('select 1'),
+          ok(10),
+        ),
+      ).toEqual([
+        ['bind', 'A', 'error'],
+        ['execute', 'A', 'skipped'],
+        ['close', null, 'error'],
+        ['sync', null, 'error'],
+        ['query', 'select 1', 'ok'],
+      ]);
+    });
+
+    it('holds no more of them than it may', async () => {
+      const many = Array.from({ length: 100 }, () => parse('A'));
+      const items = await shown(
+        [...many, { kind: 'stream-close', reason: 'gone' } as EntryBody, query('q'), ok(101)],
+        10,
+      );
+      expect(items.map(({ text }) => text)).toEqual(['q']);
+    });
+  });
+
   it('resolves a name that was made by SQL', async () => {
     const items = await shown([
       query('prepare p as select 7'),
