@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
+import { loadProtocols } from '../protocol/registry.ts';
 import { systemClock, type Clock } from '../shared/clock.ts';
-import type { UserError } from '../shared/errors.ts';
+import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { openCatalog } from '../store/catalog.ts';
@@ -46,7 +47,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   const { log, clock = systemClock, colocatedKeys = new Set<string>() } = options;
   const opened: Opened = [];
   try {
-    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+    await makeDataDir(config.dataDir);
     const lock = await lockDataDir(config.dataDir);
     opened.push(() => lock.release());
     return await assemble(config, { log, clock, colocatedKeys }, opened);
@@ -54,6 +55,15 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     await closeAll(opened);
     throw error;
   }
+}
+
+async function makeDataDir(dataDir: string): Promise<void> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 }).catch((cause: Error) => {
+    throw new UserError('HOOP_CONFIG', `dataDir: ${dataDir} cannot be made: ${cause.message}`, {
+      next: 'choose a folder that this user may write with --data-dir',
+      cause,
+    });
+  });
 }
 
 /** What is open and how it is closed, in the order of opening. */
@@ -70,6 +80,7 @@ async function assemble(
 ): Promise<RunningGateway> {
   const { log, clock, colocatedKeys } = options;
   const { tlsCert, tlsKey, behindProxy, messageBytesMax } = config;
+  await loadProtocols();
   const listening = await listenHttp({ host: listenHost(config), port: listenPort(config), tlsCert, tlsKey });
   opened.push(() => listening.server.close());
   const url = (config.publicUrl ?? listening.url).replace(/\/+$/, '');

@@ -34,6 +34,9 @@ export function asUserError(error: unknown, command?: string): UserError {
 }
 
 function noSuchCommand(words: string[], cause: Error): UserError {
+  if (words[0]?.startsWith('-')) {
+    return new UserError('HOOP_USAGE', 'flags follow the command', { next: `hoop COMMAND ${words[0]} …`, cause });
+  }
   const topic = words.slice(0, -1).map((word) => ` ${word}`);
   return new UserError('HOOP_USAGE', `there is no command hoop ${words.join(' ')}`, {
     next: `run: hoop${topic.join('')} --help`,
@@ -47,8 +50,11 @@ function usageMessage(message: string): string {
   const plain = message.replace(/\u001B\[[0-9;]*m/g, '').replace(/\n?See more help with --help\s*$/, '');
   return plain
     .replace(/^The following errors? occurred:\s*/, '')
+    .replace(/^Parsing (--\S+) *\n\s*/, '$1: ')
+    .replace(/^Missing (\d+) required args?:\n/, 'missing: ')
+    .replace(/\nNote: [^]*$/, '') // about its own parser
     .split('\n')
-    .map((line) => line.trim())
+    .map((line) => line.trim().replace(/ {2,}(.*)$/, ' ($1)'))
     .filter((line) => line !== '')
     .join('; ')
     .replaceAll(':;', ':');

@@ -15,7 +15,10 @@ describe('exit codes are the same with and without --json', () => {
     ['an unknown command', ['frobnicate'], 2, 'HOOP_USAGE', 'frobnicate'],
     ['an unknown command of a topic', ['users', 'frob'], 2, 'HOOP_USAGE', 'there is no command hoop users frob'],
     ['an unknown flag', ['whoami', '--frob'], 2, 'HOOP_USAGE', 'Nonexistent flag: --frob'],
-    ['a missing argument', ['replay'], 2, 'HOOP_USAGE', 'session'],
+    ['a missing argument', ['replay'], 2, 'HOOP_USAGE', 'missing: session (id, a unique beginning of one, or last)'],
+    ['a missing argument beside lists', ['users', 'create'], 2, 'HOOP_USAGE', 'missing: name (name of the user)'],
+    ['a number out of range', ['connect', 'a', '--port', '99999'], 2, 'HOOP_USAGE', '--port: Expected an integer'],
+    ['a flag before the command', ['--gateway', 'https://g', 'whoami'], 2, 'HOOP_USAGE', 'flags follow the command'],
     ['a flag that another one needs', ['users', 'create', 'a', '--setup-code', 'x'], 2, 'HOOP_USAGE', 'password-stdin'],
     ['two flags of which one is wanted', ['grants', 'add', '--resource', 'r'], 2, 'HOOP_USAGE', 'user'],
     ['a time that is none', ['sessions', '--since', 'once', '--gateway', 'https://g'], 2, 'HOOP_USAGE', '--since'],
@@ -44,6 +47,12 @@ describe('exit codes are the same with and without --json', () => {
       next: expect.any(String),
     });
   });
+});
+
+it('a data directory that cannot be made names the key, and is nobody’s bug', async () => {
+  const { code, stderr } = await cli.run(['gateway', 'start', '--data-dir', '/dev/null/gw']);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/dataDir: \/dev\/null\/gw cannot be made: .*\[HOOP_CONFIG\]\n.*--data-dir/);
 });
 
 describe('a gateway that is not there', () => {
