@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { loadProtocols } from '../protocol/registry.ts';
+import { loadProtocols } from '../protocol/registry.ts';
 import { systemClock, type Clock } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
@@ -80,6 +81,7 @@ async function assemble(
 ): Promise<RunningGateway> {
   const { log, clock, colocatedKeys } = options;
   const { tlsCert, tlsKey, behindProxy, messageBytesMax } = config;
+  await loadProtocols();
   await loadProtocols();
   const listening = await listenHttp({ host: listenHost(config), port: listenPort(config), tlsCert, tlsKey });
   opened.push(() => listening.server.close());

@@ -10,6 +10,8 @@ export interface Protocol {
   readonly frontend: Frontend;
   /** Agent side: logs in at the resource with the resource's credentials. */
   readonly backend: Backend;
+  /** What decoding needs besides code (a grammar): a gateway awaits it before it takes sessions. */
+  load?(): Promise<void>;
   createDecoder(options: DecoderOptions): Decoder;
   /** What a client program needs to reach the local port. */
   connectInfo(local: LocalEndpoint): ConnectInfo;
@@ -131,6 +133,10 @@ export interface DecoderOptions {
   messageBytesMax: number;
   /** The greeting the client saw: initial state (client_encoding, …). */
   greeting: Uint8Array;
+  /** What the record leaves out besides passwords, by the protocol's own names; absent: all that the protocol knows. */
+  redact?: readonly string[];
+  /** Salts of what is withheld. Cryptographically secure; absent: the platform's. */
+  randomBytes?: (size: number) => Uint8Array;
 }
 
 /**

@@ -8,3 +8,8 @@ export const protocolNamed = (name: string): Protocol | undefined =>
   protocols.find((protocol) => protocol.name === name);
 
 export const protocolNames = (): string[] => protocols.map((protocol) => protocol.name);
+
+/** What decoders need besides code; a gateway awaits it before it takes sessions. */
+export const loadProtocols = async (): Promise<void> => {
+  await Promise.all(protocols.map((protocol) => protocol.load?.()));
+};

@@ -2,6 +2,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import type { Event, StatementEvent } from '../../src/protocol/event.ts';
 import type { Decoder, Step } from '../../src/protocol/protocol.ts';
 import { createDecoder } from '../../src/protocol/postgres/decoder.ts';
+import { postgres } from '../../src/protocol/postgres/index.ts';
 import { backendType } from '../../src/protocol/postgres/messages.ts';
 import { Splitter } from '../../src/protocol/postgres/splitter.ts';
 import { systemClock } from '../../src/shared/clock.ts';
@@ -32,6 +33,7 @@ export class DecodingPump {
   }
 
   static async open(target: number): Promise<DecodingPump> {
+    await postgres.load?.();
     const pump = new DecodingPump(target);
     await new Promise<void>((resolve) => pump.#server.listen(0, '127.0.0.1', resolve));
     return pump;

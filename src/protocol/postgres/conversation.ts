@@ -35,6 +35,8 @@ export interface Awaited {
   error?: { code: string; message: string; hint: string };
   /** COPY from the client: Syncs that were sent ahead of it, which the server ignores, if the COPY lives long enough to read them. */
   syncsAhead?: number;
+  /** Its text or parameters were withheld from the record: then so is what the server says of them. */
+  isWithheld?: boolean;
   /** What came back so far. */
   result?: Result;
 }
@@ -109,6 +111,10 @@ export class Conversation {
     if (name === 'standard_conforming_strings') this.#conformingStrings = value;
   }
 
+  get conformingStrings(): boolean {
+    return this.#conformingStrings === 'on';
+  }
+
   /** What decides how the server cuts a text into tokens. */
   get reading(): string {
     return `${this.encoding} ${this.#conformingStrings}`;
@@ -135,7 +141,7 @@ export class Conversation {
       of: item.entry,
       status,
       durationMicros: this.clock.monotonicMicros() - item.sentMicros,
-      ...(item.result ? shown(item.result) : {}),
+      ...(item.result ? shown(item.result, item.isWithheld) : {}),
     });
   }
 
@@ -154,12 +160,17 @@ function emptyResult(): Result {
   return { digest, digesting, bytes: 0, rows: 0, rowsSeen: 0, tags: [] };
 }
 
-function shown({ digest, digesting, bytes, rows, rowsSeen, tags, error }: Result): Partial<OutcomeEvent> {
+/** Stands for an error's message that may quote what was withheld. */
+const messageWithheld = 'withheld: it may quote what was withheld of the statement';
+
+/** Where something was withheld, an error may quote it and a result repeat it (EXPLAIN does): nobody is to try words against a digest. */
+function shown(result: Result, isWithheld = false): Partial<OutcomeEvent> {
+  const { digest, digesting, bytes, rows, rowsSeen, tags, error } = result;
   digesting.flush();
   return {
     ...(tags.length > 0 ? { tag: tags.join('; ') } : {}),
     ...(tags.length > 0 || rowsSeen > 0 ? { rows: rows + rowsSeen } : {}),
-    ...(error ? { errorCode: error.code, errorMessage: error.message } : {}),
-    ...(bytes > 0 ? { resultDigest: digest.digest(), resultBytes: bytes } : {}),
+    ...(error ? { errorCode: error.code, errorMessage: isWithheld ? messageWithheld : error.message } : {}),
+    ...(bytes > 0 ? { ...(isWithheld ? {} : { resultDigest: digest.digest() }), resultBytes: bytes } : {}),
   };
 }

@@ -5,6 +5,7 @@ import { Answers } from './answers.ts';
 import { Conversation } from './conversation.ts';
 import { encodeErrorResponse, frontendType, headerBytes, type ErrorFields } from './messages.ts';
 import { Questions } from './questions.ts';
+import { Redactor } from './redaction.ts';
 import { Splitter } from './splitter.ts';
 import { sqlStateOf } from './sql-state.ts';
 import { Waiting } from './waiting.ts';
@@ -41,10 +42,10 @@ class PostgresDecoder implements Decoder {
   #isClientGone = false;
   #isOver = false;
 
-  constructor({ sink, clock, messageBytesMax, greeting }: DecoderOptions) {
+  constructor({ sink, clock, messageBytesMax, greeting, ...secrets }: DecoderOptions) {
     this.#talk = new Conversation(sink, clock);
     const forward = (bytes: Uint8Array) => this.#toResource.add(bytes);
-    this.#questions = new Questions(this.#talk, forward, messageBytesMax);
+    this.#questions = new Questions(this.#talk, forward, { messageBytesMax, redactor: new Redactor(secrets) });
     this.#waiting = new Waiting({
       talk: this.#talk,
       accept: (type, message) => this.#questions.accept(type, message),

@@ -8,6 +8,7 @@ import type { ConnectInfo, LocalEndpoint, Protocol } from '../protocol.ts';
 import { backend } from './backend.ts';
 import { createDecoder } from './decoder.ts';
 import { frontend } from './frontend.ts';
+import { grammar } from './grammar.ts';
 import { encodeErrorResponse } from './messages.ts';
 import { renderParameter } from './render.ts';
 import { sqlStateOf } from './sql-state.ts';
@@ -17,6 +18,7 @@ export const postgres: Protocol = {
   defaultPort: 5432,
   frontend,
   backend,
+  load: () => grammar.load(),
   createDecoder,
   connectInfo,
   renderParameter,

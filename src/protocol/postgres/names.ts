@@ -1,5 +1,6 @@
 import { ProtocolError } from '../../shared/errors.ts';
 import type { Sequence } from '../event.ts';
+import type { Secrets } from './redaction-walk.ts';
 
 /** What a prepared statement's name stands for, as the client sent it. */
 export interface Definition {
@@ -10,6 +11,10 @@ export interface Definition {
   types: number[];
   /** `Conversation.reading` when it was sent; undefined where every reading gives the same statement. */
   reading: string | undefined;
+  /** Which parameters are secrets. */
+  secrets: Secrets | undefined;
+  /** Its text was withheld from the record, in part or whole. */
+  isWithheld: boolean;
   /** As the server told when the statement was described. */
   serverTypes?: number[];
 }
@@ -20,6 +25,8 @@ export interface Portal {
   bind: Sequence;
   /** `Conversation.acts` when it was last sure what the name means; other SQL since may have closed it and declared a cursor of that name. */
   surelyAt: number;
+  /** Its text or parameters were withheld from the record. */
+  isWithheld: boolean;
 }
 
 /** NAMEDATALEN - 1: the server looks at no more of a name. */

@@ -1,12 +1,11 @@
 import { ProtocolError } from '../../shared/errors.ts';
-import { ByteRuns } from '../byte-runs.ts';
-import type { Parameter, Sequence, StatementEvent } from '../event.ts';
+import type { Sequence, StatementEvent } from '../event.ts';
 import type { Awaited, Conversation } from './conversation.ts';
+import { CopyIn } from './copy-in.ts';
 import {
   checkCopyEnd,
   cstring,
   decodeBind,
-  decodeCopyFail,
   decodeEmpty,
   decodeExecute,
   decodeFunctionCall,
@@ -24,6 +23,8 @@ import {
   type Bind,
 } from './messages.ts';
 import { portalKey, statementKey, type Definition } from './names.ts';
+import type { Redaction, Redactor } from './redaction.ts';
+import { isPlain, parametersOf } from './statement-text.ts';
 
 const empty = new Uint8Array(0);
 /** Answered by the server's own error 26000 / 34000, whatever SQL did before: nothing can be named "". */
@@ -33,7 +34,7 @@ const closeUnnamed = {
 };
 
 /** What runs nothing, whether the server skips it or not. */
-const runsNothing = new Set<number>([
+export const runsNothing = new Set<number>([
   frontendType.copyData,
   frontendType.copyDone,
   frontendType.copyFail,
@@ -41,6 +42,14 @@ const runsNothing = new Set<number>([
   frontendType.sync,
   frontendType.terminate,
 ]);
+
+export interface QuestionsOptions {
+  messageBytesMax: number;
+  redactor: Redactor;
+}
+
+const isTextWithheld = (redaction: Redaction | undefined): boolean =>
+  redaction !== undefined && redaction.redactions.length > 0;
 
 /**
  * Reads what the client asks: appends it to the record, expects its answer, and says which bytes go on to the server.
@@ -53,25 +62,40 @@ export class Questions {
   readonly #talk: Conversation;
   readonly #forward: (bytes: Uint8Array) => void;
   readonly #messageBytesMax: number;
-  /** A run of CopyData messages that lie one behind the other in a chunk. */
-  readonly #copyData = new ByteRuns((bytes) => this.#record(bytes));
+  readonly #redactor: Redactor;
+  readonly #copyIn: CopyIn;
+  /** Set once nothing is taken any more. */
+  #refusal: { errorCode: string; errorMessage: string } | undefined;
   isTerminated = false;
 
-  constructor(talk: Conversation, forward: (bytes: Uint8Array) => void, messageBytesMax: number) {
+  constructor(
+    talk: Conversation,
+    forward: (bytes: Uint8Array) => void,
+    { messageBytesMax, redactor }: QuestionsOptions,
+  ) {
     this.#talk = talk;
-    this.#forward = forward;
+    this.#forward = (bytes) => {
+      if (!this.#refusal) forward(bytes);
+    };
     this.#messageBytesMax = messageBytesMax;
+    this.#redactor = redactor;
+    this.#copyIn = new CopyIn({
+      talk,
+      forward,
+      append: (statement) => this.#append(statement),
+      terminate: (message, body) => this.#terminate(message, body),
+    });
   }
 
   endOfChunk(): void {
-    this.#copyData.flush();
+    this.#copyIn.flush();
   }
 
   /** A whole message, to be read now. Throws ProtocolError. */
   accept(type: number, message: Uint8Array): void {
     if (this.isTerminated) throw new ProtocolError('after-terminate', 'a message after Terminate');
-    if (type !== frontendType.copyData) this.#copyData.flush();
-    if (this.#talk.copyIn !== undefined) return this.#whileCopying(type, message);
+    if (type !== frontendType.copyData) this.#copyIn.flush();
+    if (this.#talk.copyIn !== undefined) return this.#copyIn.accept(type, message);
     this.#checkSkipping(type);
     const body = message.subarray(headerBytes);
     switch (type) {
@@ -101,6 +125,14 @@ export class Questions {
     }
   }
 
+  /** A whole message that would begin something: recorded with what came of it, and neither forwarded nor acted on. The last one. */
+  refuse(type: number, message: Uint8Array, error: { errorCode: string; errorMessage: string }): void {
+    this.endOfChunk();
+    this.#refusal = error;
+    this.#talk.isSkipping = true; // nothing it says changes what is known
+    this.accept(type, message);
+  }
+
   /** After a COPY that failed with a Sync sent ahead, nobody can tell what the server skips until it says ReadyForQuery or gets a Sync. */
   #checkSkipping(type: number): void {
     const { isSkipping, strayReadies } = this.#talk;
@@ -115,12 +147,14 @@ export class Questions {
 
   #query(message: Uint8Array, body: Uint8Array): void {
     const talk = this.#talk;
-    const entry = this.#append({ verb: 'query', expectsOutcome: true, text: decodeQuery(body) });
+    const text = decodeQuery(body);
+    const redaction = this.#redactor.redactText(text, talk);
+    const entry = this.#append({ verb: 'query', expectsOutcome: true, text }, redaction);
     this.#forward(message);
     if (this.#isSkipped(entry)) return;
     talk.unnamed = undefined; // a Query drops the server's unnamed statement
     talk.acts++;
-    talk.expect({ kind: 'query', entry, expectsOutcome: true });
+    talk.expect({ kind: 'query', entry, expectsOutcome: true, isWithheld: isTextWithheld(redaction) });
     talk.segment++;
   }
 
@@ -145,13 +179,10 @@ export class Questions {
 
   #parse(message: Uint8Array, body: Uint8Array): void {
     const { name, text, types } = decodeParse(body);
-    const entry = this.#append({
-      verb: 'parse',
-      expectsOutcome: false,
-      statementName: name,
-      text,
-      parameterTypes: types,
-    });
+    const redaction = this.#redactor.redactText(text, this.#talk, name);
+    const isWithheld = isTextWithheld(redaction);
+    const statement = { verb: 'parse', expectsOutcome: false, statementName: name, text, parameterTypes: types };
+    const entry = this.#append(statement, redaction);
     this.#forward(message);
     if (this.#talk.isSkipping) return;
     const definition: Definition = {
@@ -159,10 +190,12 @@ export class Questions {
       text: Uint8Array.prototype.slice.call(text),
       types,
       reading: isPlain(text) ? undefined : this.#talk.reading,
+      secrets: redaction?.parameters,
+      isWithheld,
     };
     this.#talk.statements.send(statementKey(name), definition, this.#talk.segment);
     this.#checkNames();
-    const by = this.#talk.expect({ kind: 'parse', entry, changes: 'statement', expectsOutcome: false });
+    const by = this.#talk.expect({ kind: 'parse', entry, changes: 'statement', expectsOutcome: false, isWithheld });
     if (name.length === 0) this.#talk.unnamed = { definition, segment: this.#talk.segment, by, isAnswered: false };
   }
 
@@ -171,14 +204,17 @@ export class Questions {
     const bind = decodeBind(body);
     const portal = portalKey(bind.portal);
     const definition = this.#definitionOf(bind.statement);
+    const { parameters, redactions } = this.#parameters(bind, definition);
+    const isWithheld = definition?.isWithheld === true || redactions.length > 0;
     const entry = this.#append({
       verb: 'bind',
       expectsOutcome: false,
       statementName: bind.statement,
       portalName: bind.portal,
-      parameters: parametersOf(bind, definition),
+      parameters,
       resultFormats: bind.resultFormats,
       ...(definition ? { of: definition.parse } : {}),
+      ...(redactions.length > 0 ? { redactions } : {}),
     });
     if (talk.isSkipping) return this.#forward(message);
     const error = definition ? undefined : this.#unknown('statement', bind.statement, entry);
@@ -186,9 +222,18 @@ export class Questions {
     if (bind.statement.length === 0) this.#forward(message);
     else this.#forwardUnnamedBind(bind, body);
     talk.acts++; // planning runs functions that say they are immutable
-    talk.portals.send(portal, { bind: entry, surelyAt: talk.acts }, talk.segment);
+    talk.portals.send(portal, { bind: entry, surelyAt: talk.acts, isWithheld }, talk.segment);
     this.#checkNames();
-    talk.expect({ kind: 'bind', entry, changes: 'portal', expectsOutcome: false, ...(error ? { error } : {}) });
+    const item = { kind: 'bind', entry, changes: 'portal', expectsOutcome: false, isWithheld } as const;
+    talk.expect({ ...item, ...(error ? { error } : {}) });
+  }
+
+  /** As the record gets them. In a segment that is skipped the name stands for what was sent last, not for what the server knows. */
+  #parameters(bind: Bind, definition: Definition | undefined): ReturnType<Redactor['redactParameters']> {
+    const parameters = parametersOf(bind, definition);
+    const sent = this.#redactor.secretsOf(bind.statement);
+    const secrets = this.#talk.isSkipping || !definition ? (sent ?? definition?.secrets) : definition.secrets;
+    return secrets ? this.#redactor.redactParameters(parameters, secrets) : { parameters, redactions: [] };
   }
 
   #execute(message: Uint8Array, body: Uint8Array): void {
@@ -210,7 +255,8 @@ export class Questions {
     this.#forward(portal ? message : encodeExecute({ portal: empty, rowLimit }));
     talk.acts++;
     if (portal && isSure) portal.surelyAt = talk.acts; // its own running does not change what it is
-    talk.expect({ kind: 'execute', entry, expectsOutcome: true, ...(error ? { error } : {}) });
+    const isWithheld = portal?.isWithheld === true;
+    talk.expect({ kind: 'execute', entry, expectsOutcome: true, isWithheld, ...(error ? { error } : {}) });
   }
 
   #describe(message: Uint8Array, body: Uint8Array): void {
@@ -233,7 +279,8 @@ export class Questions {
     const error = definition ? undefined : this.#unknown('statement', name, entry);
     if (definition) this.#ensureUnnamed(definition, entry);
     this.#forward(name.length === 0 ? message : encodeTarget(frontendType.describe, { what, name: empty }));
-    const item = { kind: 'describe', entry, expectsOutcome: false } as const;
+    const isWithheld = definition?.isWithheld === true;
+    const item = { kind: 'describe', entry, expectsOutcome: false, isWithheld } as const;
     talk.expect({ ...item, ...(definition ? { described: definition } : {}), ...(error ? { error } : {}) });
   }
 
@@ -267,52 +314,6 @@ export class Questions {
     this.isTerminated = true;
   }
 
-  // ── COPY ──────────────────────────────────────────────────────────────────
-
-  #whileCopying(type: number, message: Uint8Array): void {
-    const of = this.#talk.copyIn!;
-    switch (type) {
-      case frontendType.copyData:
-        return this.#copyData.add(message);
-      case frontendType.copyDone:
-        decodeEmpty(message.subarray(headerBytes));
-        this.#append({ verb: 'copy-done', expectsOutcome: false, of });
-        break;
-      case frontendType.copyFail:
-        this.#append({
-          verb: 'copy-fail',
-          expectsOutcome: false,
-          of,
-          text: decodeCopyFail(message.subarray(headerBytes)),
-        });
-        break;
-      case frontendType.flush:
-        return decodeEmpty(message.subarray(headerBytes)); // the server ignores it during a COPY
-      case frontendType.sync:
-        return this.#syncAhead(message);
-      case frontendType.terminate:
-        return this.#terminate(message, message.subarray(headerBytes));
-      default:
-        throw new ProtocolError('message-during-copy', 'only COPY data may be sent until the COPY is done');
-    }
-    this.#forward(message);
-    this.#talk.copyIn = undefined;
-  }
-
-  /** The server ignores it too, unless the COPY has failed by now: then it answers. */
-  #syncAhead(message: Uint8Array): void {
-    decodeEmpty(message.subarray(headerBytes));
-    this.#append({ verb: 'sync', expectsOutcome: false });
-    this.#forward(message);
-    const head = this.#talk.head!;
-    head.syncsAhead = (head.syncsAhead ?? 0) + 1;
-  }
-
-  #record(bytes: Uint8Array): void {
-    this.#talk.sink.append({ kind: 'data', of: this.#talk.copyIn!, bytes });
-    this.#forward(bytes);
-  }
-
   // ── names ─────────────────────────────────────────────────────────────────
 
   /**
@@ -338,9 +339,9 @@ export class Questions {
     const talk = this.#talk;
     const { unnamed, segment } = talk;
     if (unnamed?.definition === definition && (unnamed.isAnswered || unnamed.segment === segment)) return;
-    const { text, types } = definition;
+    const { text, types, isWithheld } = definition;
     this.#forward(encodeParse({ name: empty, text, types }));
-    const by = talk.expect({ kind: 'parse', entry: owner, isOurs: true, expectsOutcome: false });
+    const by = talk.expect({ kind: 'parse', entry: owner, isOurs: true, expectsOutcome: false, isWithheld });
     talk.unnamed = { definition, segment, by, isAnswered: false };
   }
 
@@ -368,32 +369,28 @@ export class Questions {
 
   // ── shared ────────────────────────────────────────────────────────────────
 
-  #append(statement: Omit<StatementEvent, 'kind'>): Sequence {
+  #append(statement: Omit<StatementEvent, 'kind'>, redaction?: Redaction): Sequence {
     const { sink, encoding } = this.#talk;
     const foreign = encoding !== 'UTF8' && statement.text !== undefined;
-    return sink.append({ kind: 'statement', ...statement, ...(foreign ? { encoding } : {}) });
+    const recorded =
+      redaction && isTextWithheld(redaction) ? { text: redaction.text, redactions: redaction.redactions } : {};
+    const refused = this.#refusal && { expectsOutcome: true };
+    const entry = sink.append({
+      kind: 'statement',
+      ...statement,
+      ...recorded,
+      ...(foreign ? { encoding } : {}),
+      ...refused,
+    });
+    if (this.#refusal) sink.append({ kind: 'outcome', of: entry, status: 'refused', ...this.#refusal });
+    return entry;
   }
 
   /** After an error the server discards everything up to the Sync: recorded, forwarded, and *skipped*. */
   #isSkipped(of: Sequence): boolean {
     if (!this.#talk.isSkipping) return false;
+    if (this.#refusal) return true; // that is its outcome
     this.#talk.sink.append({ kind: 'outcome', of, status: 'skipped' });
     return true;
   }
-}
-
-/** Neither a backslash nor a byte over 0x7f: the same tokens whatever the encoding and standard_conforming_strings. */
-function isPlain(text: Uint8Array): boolean {
-  // A loop, not `every`: each Parse comes by here, and a call for each byte costs eight times as much.
-  for (let index = 0; index < text.length; index++) {
-    const byte = text[index]!;
-    if (byte >= 0x80 || byte === 0x5c) return false;
-  }
-  return true;
-}
-
-/** Values with the best type known: what the server described, else what the client declared, else 0. */
-function parametersOf({ formats, values }: Bind, definition: Definition | undefined): Parameter[] {
-  const types = definition?.serverTypes ?? definition?.types ?? [];
-  return values.map((value, index) => ({ type: types[index] ?? 0, format: formatOf(formats, index), value }));
 }

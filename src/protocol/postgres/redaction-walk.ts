@@ -1,0 +1,218 @@
+import { holdsPassword, isHarmless } from './connection-string.ts';
+import type { Tree } from './grammar.ts';
+import { pgcryptoSecrets } from './pgcrypto.ts';
+import { mayConcernSecrets, openMappingOptions, secretOption } from './secret-words.ts';
+
+/** Parameters (from 1) that stand where a secret belongs, and by which rule. */
+export type SecretParameters = Map<number, string>;
+/** `all` where the text could not be read. */
+export type Secrets = SecretParameters | 'all';
+/** The rule for what is withheld because it could not be read. */
+export const unreadable = 'unreadable-text';
+
+/** A place in a statement, as the parse tree tells it; offsets in bytes from the text's beginning. */
+export type Finding =
+  /** The first literal at or behind `at`. */
+  | { kind: 'literal'; at: number; rule: string }
+  /** The option's value: a literal within a few tokens behind `at`. */
+  | { kind: 'option'; at: number; rule: string }
+  /** The literal behind the keyword CONNECTION. */
+  | { kind: 'connection'; rule: string }
+  /** The literal at or behind `at` is code that says `text`; `string`: it may be SQL, or may not. */
+  | { kind: 'code'; at: number; language: string; text: string };
+
+export interface WalkOptions {
+  withPgcrypto: boolean;
+  /** SQL's prepared statements with secret parameters; the walk adds what it sees. */
+  prepared: Map<string, Secrets>;
+}
+
+type Fields = { [key: string]: Tree };
+
+const fieldsOf = (tree: Tree | undefined): Fields =>
+  typeof tree === 'object' && tree !== null && !Array.isArray(tree) ? tree : {};
+const listOf = (tree: Tree | undefined): Tree[] => (Array.isArray(tree) ? tree : []);
+const textOf = (tree: Tree | undefined): string => (typeof tree === 'string' ? tree : '');
+const numberOf = (tree: Tree | undefined): number => (typeof tree === 'number' ? tree : 0);
+/** `{ String: { sval } }` */
+const stringOf = (tree: Tree | undefined): string | undefined => {
+  const node = fieldsOf(tree)['String'];
+  return node === undefined ? undefined : textOf(fieldsOf(node)['sval']);
+};
+/** Of a string constant. */
+const constantOf = (tree: Tree | undefined): string | undefined => {
+  const value = fieldsOf(fieldsOf(tree)['A_Const'])['sval'];
+  return value === undefined ? undefined : textOf(fieldsOf(value)['sval']);
+};
+
+/** Of dblink's arguments: constants tell by themselves whether they are connection strings, parameters when their values come. */
+const parameterOnly = 'connection-parameter';
+
+/** `… PASSWORD '` at the end of a text that is put together. */
+const beforePassword = /passw(or)?d\s*=?\s*'*\s*$/i;
+
+/**
+ * Looks through one statement's tree for secrets. With a stack of its own: a tree may be deeper than the call stack. A rule that is
+ * pushed with a node holds for every constant and parameter below it.
+ */
+export class RedactionWalk {
+  readonly findings: Finding[] = [];
+  readonly parameters: SecretParameters = new Map();
+  readonly #options: WalkOptions;
+  readonly #stack: { node: Tree; rule: string | undefined }[] = [];
+
+  constructor(options: WalkOptions) {
+    this.#options = options;
+  }
+
+  run(statement: Tree): this {
+    this.#push(statement, undefined);
+    for (let next = this.#stack.pop(); next; next = this.#stack.pop()) {
+      const { node, rule } = next;
+      if (Array.isArray(node)) for (const item of node) this.#push(item, rule);
+      else for (const [type, value] of Object.entries(fieldsOf(node))) this.#visit(type, value, rule);
+    }
+    return this;
+  }
+
+  #push(node: Tree | undefined, rule: string | undefined): void {
+    if (typeof node === 'object' && node !== null) this.#stack.push({ node, rule });
+  }
+
+  #visit(type: string, value: Tree, rule: string | undefined): void {
+    const node = fieldsOf(value);
+    switch (type) {
+      case 'A_Const':
+        return this.#constant(value, rule);
+      case 'ParamRef':
+        if (rule !== undefined)
+          this.parameters.set(numberOf(node['number']), rule === parameterOnly ? 'connection-string' : rule);
+        return;
+      case 'DefElem':
+        return this.#option(node, rule);
+      case 'CreateUserMappingStmt':
+      case 'AlterUserMappingStmt':
+        return this.#push(value, 'user-mapping-option');
+      case 'CreateSubscriptionStmt':
+      case 'AlterSubscriptionStmt':
+        if (!isHarmless(textOf(node['conninfo'])))
+          this.findings.push({ kind: 'connection', rule: 'connection-string' });
+        return this.#push(value, rule);
+      case 'VariableSetStmt':
+      case 'setstmt':
+        return this.#push(value, /conninfo$/i.test(textOf(node['name'])) ? 'connection-string' : rule);
+      case 'FuncCall':
+        return this.#call(node, rule);
+      case 'A_Expr':
+        return this.#expression(node, rule);
+      case 'PrepareStmt':
+        return this.#prepare(node);
+      case 'ExecuteStmt':
+        return this.#execute(node, rule);
+      case 'DoStmt':
+        return this.#code(node, listOf(node['args']), 'plpgsql');
+      case 'CreateFunctionStmt':
+        return this.#code(node, listOf(node['options']), 'sql');
+      default:
+        return this.#push(value, rule);
+    }
+  }
+
+  #constant(value: Tree, rule: string | undefined): void {
+    const text = constantOf({ A_Const: value });
+    if (text === undefined) return;
+    const at = numberOf(fieldsOf(value)['location']);
+    if (rule === 'connection-string' && isHarmless(text)) return;
+    if (rule !== undefined && rule !== parameterOnly) this.findings.push({ kind: 'literal', at, rule });
+    else if (holdsPassword(text)) this.findings.push({ kind: 'literal', at, rule: 'connection-string' });
+    else if (mayConcernSecrets(text, this.#options.withPgcrypto))
+      this.findings.push({ kind: 'code', at, language: 'string', text });
+  }
+
+  #option(node: Fields, rule: string | undefined): void {
+    const name = textOf(node['defname']);
+    const text = stringOf(node['arg']);
+    if (text === undefined) return this.#push(node['arg'], rule);
+    const at = numberOf(node['location']);
+    const isOpen = openMappingOptions.has(name.toLowerCase());
+    if (rule === 'user-mapping-option' && !isOpen) this.findings.push({ kind: 'option', at, rule });
+    else if (name === 'password') this.findings.push({ kind: 'option', at, rule: 'password' });
+    else if (secretOption.test(name) && !isOpen) this.findings.push({ kind: 'option', at, rule: 'secret-option' });
+    else if (holdsPassword(text)) this.findings.push({ kind: 'option', at, rule: 'connection-string' });
+  }
+
+  #call(node: Fields, rule: string | undefined): void {
+    const name = (stringOf(listOf(node['funcname']).at(-1)) ?? '').toLowerCase();
+    const args = listOf(node['args']);
+    const { args: _, ...rest } = node;
+    this.#push(rest, rule);
+    const keys = this.#options.withPgcrypto ? (pgcryptoSecrets.get(name) ?? []) : [];
+    const [first] = args;
+    const start = constantOf(first) ?? '';
+    // format('ALTER ROLE %I PASSWORD %L', …): which of the others is the password cannot be told for sure.
+    const isMade = name === 'format' && /passw|connection/i.test(start) && rule === undefined;
+    const isSetting = name === 'set_config' && /conninfo$/i.test(start);
+    for (const [index, arg] of args.entries()) {
+      if (isMade && index === 0) continue;
+      if (keys.includes(index)) this.#push(arg, 'pgcrypto-key');
+      else if (isMade) this.#push(arg, 'password');
+      else if (isSetting && index === 1) this.#push(arg, 'connection-string');
+      else this.#push(arg, name.startsWith('dblink') ? (rule ?? parameterOnly) : rule);
+    }
+  }
+
+  /** `'ALTER ROLE x PASSWORD ' || quote_literal(…)`: all but the words before. */
+  #expression(node: Fields, rule: string | undefined): void {
+    const sides = [node['lexpr'], node['rexpr']];
+    const isJoined = listOf(node['name']).some((name) => stringOf(name) === '||');
+    const isMade = isJoined && rule === undefined && sides.some((side) => beforePassword.test(lastText(side)));
+    if (!isMade) return this.#push(Object.values(node), rule);
+    for (const side of sides) {
+      if (!beforePassword.test(lastText(side))) this.#push(side, 'password');
+      else if (constantOf(side) === undefined) this.#push(side, rule);
+    }
+  }
+
+  #prepare(node: Fields): void {
+    const inner = new RedactionWalk(this.#options).run(node['query'] ?? null);
+    this.findings.push(...inner.findings);
+    if (inner.parameters.size > 0) this.#options.prepared.set(textOf(node['name']), inner.parameters);
+  }
+
+  #execute(node: Fields, rule: string | undefined): void {
+    const secrets = this.#options.prepared.get(textOf(node['name']));
+    for (const [index, arg] of listOf(node['params']).entries())
+      this.#push(arg, (secrets === 'all' ? unreadable : secrets?.get(index + 1)) ?? rule);
+  }
+
+  /** The body is looked into by itself; all else is walked. */
+  #code(node: Fields, options: Tree[], usual: string): void {
+    const elements = options.map((option) => fieldsOf(fieldsOf(option)['DefElem']));
+    const language = elements.find(({ defname }) => defname === 'language');
+    for (const element of elements) {
+      if (element['defname'] !== 'as') this.#push({ DefElem: element }, undefined);
+      else this.#body(element, stringOf(language?.['arg'])?.toLowerCase() ?? usual);
+    }
+    const { args: _, options: __, ...rest } = node;
+    this.#push(rest, undefined);
+  }
+
+  #body({ arg = null, location = null }: Fields, language: string): void {
+    const [text] = [stringOf(arg), ...listOf(fieldsOf(fieldsOf(arg)['List'])['items']).map(stringOf)].filter(Boolean);
+    if (text === undefined || !mayConcernSecrets(text, this.#options.withPgcrypto)) return;
+    this.findings.push({ kind: 'code', at: numberOf(location), language, text });
+  }
+}
+
+/** The text that stands last in what is joined by `||`. */
+function lastText(tree: Tree | undefined): string {
+  let node = tree;
+  while (node !== undefined) {
+    const constant = constantOf(node);
+    if (constant !== undefined) return constant;
+    const expression = fieldsOf(node)['A_Expr'];
+    if (expression === undefined) return '';
+    node = fieldsOf(expression)['rexpr'];
+  }
+  return '';
+}

@@ -1,0 +1,132 @@
+import { randomBytes as secureBytes } from 'node:crypto';
+import { ProtocolError } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
+import type { Parameter } from '../event.ts';
+import { withheld } from '../withheld.ts';
+import { holdsPassword } from './connection-string.ts';
+import { NotParsed } from './grammar.ts';
+import { findSecrets, type Secret } from './redaction-find.ts';
+import { unreadable, type Secrets } from './redaction-walk.ts';
+import { mayConcernSecrets } from './secret-words.ts';
+
+/** What the record gets of a text that holds secrets. The server gets the text as it is. */
+export interface Redaction {
+  text: Uint8Array;
+  /** For each secret its rule. */
+  redactions: string[];
+  /** Whose values are withheld at each Bind; `all` where the text could not be read. */
+  parameters: Secrets;
+}
+
+/** How a text is to be read. */
+export interface Reading {
+  encoding: string;
+  conformingStrings: boolean;
+}
+
+export interface RedactorOptions {
+  /** Names of what is withheld besides passwords: `pgcrypto`. */
+  redact?: readonly string[];
+  randomBytes?: (size: number) => Uint8Array;
+}
+
+/** SQL's prepared statements with secret parameters; past it the stream is refused, not the memory spent. */
+const preparedMax = 1000;
+
+/** Keeps one stream's secrets out of its record: docs/decisions/0011-redaction.md. */
+export class Redactor {
+  readonly #withPgcrypto: boolean;
+  readonly #randomBytes: (size: number) => Uint8Array;
+  /** Prepared statements, by Parse or PREPARE, of which some parameter is a secret: for EXECUTE in SQL. */
+  readonly #prepared = new Map<string, Secrets>();
+
+  constructor({ redact = ['pgcrypto'], randomBytes = secureBytes }: RedactorOptions = {}) {
+    this.#withPgcrypto = redact.includes('pgcrypto');
+    this.#randomBytes = randomBytes;
+  }
+
+  /** Undefined where nothing is to be withheld. Throws ProtocolError where finding out would take too long. */
+  redactText(text: Uint8Array, reading: Reading, name?: Uint8Array): Redaction | undefined {
+    const bytes = Buffer.from(text.buffer, text.byteOffset, text.length);
+    const latin1 = bytes.toString('latin1');
+    if (name) this.#prepared.delete(keyOf(name));
+    const mayExecute = this.#prepared.size > 0 && /execute/i.test(latin1);
+    if (!mayExecute && !mayConcernSecrets(latin1, this.#withPgcrypto)) return undefined;
+    if (text.length > limits.secretTextBytesMax) throw tooLong(text.length);
+    const redaction = this.#read(bytes, reading);
+    if (name && redaction && (redaction.parameters === 'all' || redaction.parameters.size > 0))
+      this.#prepared.set(keyOf(name), redaction.parameters);
+    if (this.#prepared.size > preparedMax)
+      throw new ProtocolError('too-many-names', `more than ${preparedMax} prepared statements with secret parameters`);
+    return redaction;
+  }
+
+  /** Secret parameters of the statement that was last sent under this name, whatever became of it. */
+  secretsOf(name: Uint8Array): Secrets | undefined {
+    return this.#prepared.get(keyOf(name));
+  }
+
+  #read(bytes: Buffer, reading: Reading): Redaction | undefined {
+    try {
+      if (!isReadable(bytes, reading)) throw new NotParsed('other rules of reading');
+      const options = { withPgcrypto: this.#withPgcrypto, prepared: this.#prepared };
+      const { secrets, parameters } = findSecrets(bytes, options);
+      if (secrets.length === 0 && parameters.size === 0) return undefined;
+      return { text: this.#without(bytes, secrets), redactions: secrets.map(({ rule }) => rule), parameters };
+    } catch (error) {
+      if (!(error instanceof NotParsed)) throw error;
+      const text = Buffer.from(withheld(bytes, this.#randomBytes));
+      return { text, redactions: [unreadable], parameters: 'all' };
+    }
+  }
+
+  #without(text: Buffer, secrets: Secret[]): Uint8Array {
+    const pieces: Uint8Array[] = [];
+    let at = 0;
+    for (const { start, end, quotes } of secrets) {
+      const around = "'".repeat(quotes);
+      const shown = `${around}${withheld(text.subarray(start, end), this.#randomBytes)}${around}`;
+      pieces.push(text.subarray(at, start), Buffer.from(shown));
+      at = end;
+    }
+    return Buffer.concat([...pieces, text.subarray(at)]);
+  }
+
+  /** Parameters as the record gets them: a withheld one becomes a text. */
+  redactParameters(parameters: Parameter[], secrets: Secrets): { parameters: Parameter[]; redactions: string[] } {
+    const redactions: string[] = [];
+    const kept = parameters.map((parameter, index): Parameter => {
+      const { type, value } = parameter;
+      const rule = secrets === 'all' ? unreadable : secrets.get(index + 1);
+      if (rule === undefined || value === null) return parameter;
+      if (rule === 'connection-string' && !holdsPassword(Buffer.from(value).toString())) return parameter;
+      redactions.push(`$${index + 1} ${rule}`);
+      return { type, format: 0, value: Buffer.from(withheld(value, this.#randomBytes)) };
+    });
+    return { parameters: kept, redactions };
+  }
+}
+
+/** As SQL says it: the server looks at 63 bytes. */
+const keyOf = (name: Uint8Array): string => Buffer.from(name.subarray(0, 63)).toString();
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The grammar reads UTF-8 and standard strings; does the server cut these bytes into the same tokens? */
+function isReadable(bytes: Buffer, { encoding, conformingStrings }: Reading): boolean {
+  if (!conformingStrings && bytes.includes(0x5c)) return false;
+  if (bytes.every((byte) => byte < 0x80)) return true;
+  if (encoding !== 'UTF8' && encoding !== 'SQL_ASCII') return false;
+  try {
+    utf8.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const tooLong = (bytes: number): ProtocolError =>
+  new ProtocolError(
+    'secret-in-long-text',
+    `a text of ${bytes} bytes that may hold a password; send what sets it in a statement of its own (${limits.secretTextBytesMax} bytes at most)`,
+  );
