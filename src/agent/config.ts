@@ -34,7 +34,7 @@ const resourceConfigSchema = z.strictObject({
 });
 export type ResourceConfig = z.infer<typeof resourceConfigSchema>;
 
-const agentConfigSchema = z.strictObject({
+export const agentConfigSchema = z.strictObject({
   gateway: z.url().optional(),
   /** Folder of the agent's key; relative to the configuration file. */
   stateDir: z.string().default('./hoop-agent'),

@@ -6,7 +6,7 @@ import { parseConfig, parseYamlText } from '../shared/parse-config.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 
-const gatewayConfigSchema = z.strictObject({
+export const gatewayConfigSchema = z.strictObject({
   /** `host:port`; port 0 takes a free one. */
   listen: z
     .string()
@@ -50,11 +50,14 @@ export async function readGatewayConfig(
   return checked({ ...config, dataDir: resolve(config.dataDir) });
 }
 
-/** `HOOP_GATEWAY_DATA_DIR` is `dataDir`, and so on. */
+/** `dataDir` is `HOOP_GATEWAY_DATA_DIR`, and so on. */
+export const environmentVariable = (key: string): string =>
+  `HOOP_GATEWAY_${key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+
 function environmentValues(environment: NodeJS.ProcessEnv): Record<string, string> {
   const values: Record<string, string> = {};
   for (const key of keys) {
-    const value = environment[`HOOP_GATEWAY_${key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`];
+    const value = environment[environmentVariable(key)];
     if (value !== undefined) values[key] = value;
   }
   return values;
