@@ -135,11 +135,11 @@ function secretsOfBody(body: Uint8Array, language: string, layer: Layer): Secret
 
 /** Words that a statement inside of PL/pgSQL begins with, or behind which an expression stands. */
 const starters = new Set(
-  `alter call create delete drop execute explain import insert merge perform prepare select set update with
+  `alter call create delete do drop execute explain import insert merge perform prepare select set update with
    return if elsif while when in default using := =`.split(/\s+/),
 );
 const asItIs = new Set(
-  'alter call create delete drop explain import insert merge prepare select set update with'.split(' '),
+  'alter call create delete do drop explain import insert merge prepare select set update with'.split(' '),
 );
 
 /** PL/pgSQL is cut at its semicolons by PostgreSQL's scanner; what is SQL in a piece is parsed, else all its literals are withheld. */

@@ -132,12 +132,11 @@ export class RedactionWalk {
   #option(node: Fields, rule: string | undefined): void {
     const name = textOf(node['defname']);
     const text = stringOf(node['arg']);
-    if (text === undefined) return this.#push(node['arg'], rule);
     const at = numberOf(node['location']);
-    const isOpen = openMappingOptions.has(name.toLowerCase());
-    if (rule === 'user-mapping-option' && !isOpen) this.findings.push({ kind: 'option', at, rule });
-    else if (name === 'password') this.findings.push({ kind: 'option', at, rule: 'password' });
-    else if (secretOption.test(name) && !isOpen) this.findings.push({ kind: 'option', at, rule: 'secret-option' });
+    const secret = openMappingOptions.has(name.toLowerCase()) ? undefined : optionRule(name, rule);
+    // `PASSWORD $1`: no server takes it, but drivers send it, and the value with it.
+    if (text === undefined) this.#push(node['arg'], secret);
+    else if (secret !== undefined) this.findings.push({ kind: 'option', at, rule: secret });
     else if (holdsPassword(text)) this.findings.push({ kind: 'option', at, rule: 'connection-string' });
   }
 
@@ -161,15 +160,14 @@ export class RedactionWalk {
     }
   }
 
-  /** `'ALTER ROLE x PASSWORD ' || quote_literal(…)`: all but the words before. */
+  /** `'ALTER ROLE x PASSWORD ' || quote_literal(…)`: all that follows those words. */
   #expression(node: Fields, rule: string | undefined): void {
-    const sides = [node['lexpr'], node['rexpr']];
-    const isJoined = listOf(node['name']).some((name) => stringOf(name) === '||');
-    const isMade = isJoined && rule === undefined && sides.some((side) => beforePassword.test(lastText(side)));
-    if (!isMade) return this.#push(Object.values(node), rule);
-    for (const side of sides) {
-      if (!beforePassword.test(lastText(side))) this.#push(side, 'password');
-      else if (constantOf(side) === undefined) this.#push(side, rule);
+    const parts = joined(node);
+    if (parts.length === 0) return this.#push(Object.values(node), rule);
+    const words = rule === undefined ? parts.findIndex((part) => beforePassword.test(constantOf(part) ?? '')) : -1;
+    for (const [index, part] of parts.entries()) {
+      if (index === words) continue;
+      this.#push(part, words >= 0 && index > words ? 'password' : rule);
     }
   }
 
@@ -204,15 +202,21 @@ export class RedactionWalk {
   }
 }
 
-/** The text that stands last in what is joined by `||`. */
-function lastText(tree: Tree | undefined): string {
-  let node = tree;
-  while (node !== undefined) {
-    const constant = constantOf(node);
-    if (constant !== undefined) return constant;
-    const expression = fieldsOf(node)['A_Expr'];
-    if (expression === undefined) return '';
-    node = fieldsOf(expression)['rexpr'];
+function optionRule(name: string, rule: string | undefined): string | undefined {
+  if (rule === 'user-mapping-option') return rule;
+  if (name === 'password') return 'password';
+  return secretOption.test(name) ? 'secret-option' : rule;
+}
+
+/** What `||` joins, in order; nothing for other operators. */
+function joined(expression: Fields): Tree[] {
+  const parts: Tree[] = [];
+  let node: Fields = expression;
+  while (listOf(node['name']).some((name) => stringOf(name) === '||')) {
+    parts.push(node['rexpr'] ?? null);
+    const left = node['lexpr'] ?? null;
+    node = fieldsOf(fieldsOf(left)['A_Expr']);
+    if (!listOf(node['name']).some((name) => stringOf(name) === '||')) parts.push(left);
   }
-  return '';
+  return parts.reverse();
 }
