@@ -1,0 +1,109 @@
+import { say } from '../../support/frontend-messages.ts';
+import { RawClient, type Login } from '../../support/raw-client.ts';
+import { Chance } from './chance.ts';
+import type { Cut, Script } from './script.ts';
+import { names, portals } from './texts.ts';
+
+/** Begins a script, in the log and in the record. */
+export const beginning = (script: string): string => `select 'script ${script} begins'`;
+/** The last that a stream says, so that a reader of the log knows that nothing is to come. */
+export const farewell = "select 'nothing follows'";
+
+/** Undoes what a script may have left: an open transaction, names, settings. */
+const tidying = [
+  say.copyFail('no'),
+  say.sync(),
+  say.query('rollback'),
+  ...names.map((name) => say.closeStatement(name)),
+  ...portals.map((name) => say.closePortal(name)),
+  say.sync(),
+  say.query('discard all'),
+];
+
+/** One connection through the gateway, on which scripts are played one after the other. */
+export class Player {
+  readonly #login: Login;
+  #client: RawClient | undefined;
+  /** How often the gateway (or a server that crashed) ended the connection. */
+  ended = 0;
+
+  constructor(login: Login) {
+    this.#login = login;
+  }
+
+  async play(script: Script, name: string): Promise<void> {
+    const client = (this.#client ??= await opened(this.#login));
+    if (!(await rowOf(client, say.query(beginning(name))))) return this.#lost();
+    const chance = new Chance(script.seed);
+    let readies = 0;
+    for (const step of script.steps) {
+      const seen = client.received.length;
+      if ('send' in step) await cutUp(client, Buffer.concat(step.send.map(({ bytes }) => bytes)), script.cut, chance);
+      else if ('ready' in step) {
+        readies += step.ready;
+        await client.until(() => client.isClosed || count(client, 'Z') >= readies);
+        readies = count(client, 'Z');
+      } else
+        await client.until(
+          () => client.isClosed || client.received.slice(seen).some(({ type }) => 'GE'.includes(type)),
+        );
+      if (client.isClosed) break;
+    }
+    await this.#tidy(client);
+  }
+
+  /** The gateway may end a stream of which nobody can tell what is skipped; the record must say so. */
+  async #tidy(client: RawClient): Promise<void> {
+    client.send(...tidying);
+    if (!(await rowOf(client, say.query(farewell)))) this.#lost();
+  }
+
+  #lost(): void {
+    this.ended++;
+    this.#client = undefined;
+  }
+
+  async close(): Promise<void> {
+    this.#client?.send(say.terminate());
+    await this.#client?.close();
+  }
+}
+
+/** A server that restarts after a crash takes a moment. */
+async function opened(login: Login): Promise<RawClient> {
+  for (const deadline = Date.now() + 20_000; ;) {
+    try {
+      return await RawClient.open(login);
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+const count = ({ received }: RawClient, wanted: string): number =>
+  received.filter(({ type }) => type === wanted).length;
+
+/** Asks for a row that is nobody else's; false if the connection ends first. Forgets what came before. */
+async function rowOf(client: RawClient, query: Uint8Array): Promise<boolean> {
+  client.send(query);
+  const wanted = /'(.*)'/.exec(Buffer.from(query).toString())![1]!;
+  const at = (): number => client.received.findIndex(({ type, body }) => type === 'D' && body.includes(wanted));
+  await client.until(
+    () => client.isClosed || (at() >= 0 && client.received.slice(at()).some(({ type }) => type === 'Z')),
+  );
+  const came = at() >= 0;
+  client.received.length = 0;
+  return came;
+}
+
+/** As a network might hand the bytes on. */
+async function cutUp(client: RawClient, bytes: Buffer, cut: Cut, chance: Chance): Promise<void> {
+  if (cut === 'whole') return client.send(bytes);
+  for (let start = 0; start < bytes.length && !client.isClosed;) {
+    const size = cut === 'byte by byte' && start < 3000 ? 1 : chance.between(1, chance.is(0.5) ? 6 : 4000);
+    client.send(bytes.subarray(start, start + size));
+    start += size;
+    await new Promise((resolve) => setImmediate(resolve)); // so that each piece is a write of its own
+  }
+}
