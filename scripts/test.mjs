@@ -15,6 +15,7 @@ const debianPackages = [
   ['strace', '/usr/bin/strace'],
   ['python3', '/usr/bin/python3'],
   ['chromium', '/usr/bin/chromium'],
+  ['zsh', '/usr/bin/zsh'],
 ];
 
 // Also where the set-up fails: whoever reads only the last line must not take silence for success.

@@ -16,9 +16,9 @@ _hoop() {
 }
 complete -o default -F _hoop hoop
 `,
-  zsh: `# hoop completion for zsh. Put these lines into ~/.zshrc:
-#   autoload -Uz compinit && compinit
+  zsh: `# hoop completion for zsh. Put this line into ~/.zshrc:
 #   source <(hoop completion zsh)
+(( \${+functions[compdef]} )) || { autoload -Uz compinit && compinit }
 _hoop() {
   local -a found
   found=("\${(@f)$(hoop completion words -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")

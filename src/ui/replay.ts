@@ -32,10 +32,23 @@ export function replayStatement(statement: Statement, session: Pick<Session, 'st
 }
 
 function bodyLines(statement: Statement): string[] {
-  const { text, parameters, arguments: words, portal, rowLimit, dataBytes, redactions, textBase64 } = statement;
+  const {
+    text,
+    parameters,
+    arguments: words,
+    portal,
+    rowLimit,
+    dataBytes,
+    redactions,
+    textBase64,
+    encoding,
+  } = statement;
   const lines = text === null ? [] : escapeControl(text.trimEnd(), { multiline: true }).split('\n').map(strong);
   if (words) lines.push(words.map((word) => escapeControl(word)).join(' '));
-  if (textBase64 !== undefined) lines.push(tone.warn('(not valid UTF-8; --json has the exact bytes)'));
+  if (textBase64 !== undefined)
+    lines.push(tone.warn(`(${escapeControl(encoding ?? 'not valid UTF-8')}; --json has the exact bytes)`));
+  if (statement.resolved === false)
+    lines.push(tone.warn('(SQL before this one may have put another cursor under the name of this portal)'));
   parameters.forEach(({ base64, shown }, index) => {
     const value = base64 === null ? tone.faint('NULL') : escapeControl(shown);
     lines.push(`$${index + 1} = ${value}`);

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { complete, type CompletableCommand } from '../../src/ui/complete.ts';
 import { Cli } from '../support/cli.ts';
+import { hasProgram } from '../support/programs.ts';
 
 const commands: CompletableCommand[] = [
   { id: 'connect', args: { resource: {} }, flags: { port: { type: 'option' }, json: { type: 'boolean' } } },
@@ -87,5 +88,22 @@ describe('in a real bash', () => {
     expect(pressTab('grants', '')).toEqual(['add', 'list', 'remove']);
     expect(pressTab('connect', '')).toEqual(['billing-db', 'orders-db']);
     expect(pressTab('replay', '--js')).toEqual(['--json']);
+    expect(pressTab('users', 'create', 'ann', '--')).toContain('--role');
+  });
+
+  it('the same in a real zsh, which needs no other line in its settings', () => {
+    if (!hasProgram('zsh')) return;
+    const script = `source <(hoop completion zsh)
+      compadd() { shift; print -rl -- "$@" }
+      words=(hoop "$@"); CURRENT=$#words; _hoop`;
+    const zsh = (...words: string[]) =>
+      spawnSync('zsh', ['-f', '-c', script, 'zsh', ...words], {
+        env: { ...cli.environment(), HOME: bin, PATH: `${bin}:${process.env['PATH']}` },
+        encoding: 'utf8',
+        cwd: bin,
+      });
+    const { stdout, stderr } = zsh('connect', '');
+    expect({ stdout, stderr }).toEqual({ stdout: 'billing-db\norders-db\n', stderr: '' });
+    expect(zsh('users', 'create', 'ann', '--').stdout).toContain('--role\n');
   });
 });

@@ -7,11 +7,13 @@ export default class CompletionWords extends BaseCommand<typeof CompletionWords>
   static override strict = false;
 
   async run(): Promise<void> {
-    const { argv } = await this.parse(CompletionWords);
+    // As they are: parse() would take away a second `--`, which is how every flag begins.
+    const words = this.argv.slice(this.argv.indexOf('--') + 1);
+    await this.parse(CompletionWords);
     const { complete } = await import('../../ui/complete.ts');
     const { knownResources } = await import('../../client/known-resources.ts');
     const resources = await knownResources().catch(() => []);
-    const words = complete(argv as string[], this.config.commands, resources);
-    if (words.length > 0) this.log(words.join('\n'));
+    const found = complete(words, this.config.commands, resources);
+    if (found.length > 0) this.log(found.join('\n'));
   }
 }
