@@ -173,13 +173,14 @@ async function openResource(
   return ready;
 }
 
-const offered = ({ name, protocol, address, database, tls, results }: ResourceConfig) => ({
+const offered = ({ name, protocol, address, database, tls, results, redact }: ResourceConfig) => ({
   name,
   protocol,
   address,
   database: database ?? name,
   tls: tls.mode,
   results,
+  redact,
 });
 
 function unexpected(error: unknown, log: Log): UserError {

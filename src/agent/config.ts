@@ -29,8 +29,10 @@ const resourceConfigSchema = z.strictObject({
   database: z.string().min(1).optional(),
   tls: tlsSchema.prefault({}),
   credentials: z.strictObject({ user: z.string().min(1), password: secretSchema.optional() }),
-  /** What the record keeps of results; whole rows are not kept in this version. */
-  results: z.literal('digest', 'only digest is known in this version').default('digest'),
+  /** What the record keeps of results: a digest, or the rows too, up to a bound (limits.resultBytesKeptMax). */
+  results: z.enum(['digest', 'rows']).default('digest'),
+  /** What the record leaves out besides passwords. */
+  redact: z.array(z.enum(['pgcrypto'])).default(['pgcrypto']),
 });
 export type ResourceConfig = z.infer<typeof resourceConfigSchema>;
 

@@ -1,6 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Event, EventSink, Sequence } from '../protocol/event.ts';
-import type { Admission, Decoder, LocalCredential, Protocol, Startup } from '../protocol/protocol.ts';
+import type { Admission, Decoder, LocalCredential, Protocol, RecordPolicy, Startup } from '../protocol/protocol.ts';
 import type { Clock } from '../shared/clock.ts';
 import { resetAfter, StreamReset, type Duplex } from '../shared/duplex.ts';
 import { ProtocolError, UserError } from '../shared/errors.ts';
@@ -23,6 +23,7 @@ export interface Refusal {
 /** What a stream needs of its session. */
 export interface StreamContext {
   protocol: Protocol;
+  policy: RecordPolicy;
   credential: LocalCredential;
   record: StreamRecorder;
   durable: () => Promise<void>;
@@ -124,14 +125,14 @@ export class ClientStream {
   }
 
   async #serve({ startup, leftover, cancelKeyBytes }: Extract<Admission, { kind: 'admitted' }>): Promise<string> {
-    const { protocol, record, durable, clock, held, messageBytesMax } = this.#context;
+    const { protocol, policy, record, durable, clock, held, messageBytesMax } = this.#context;
     for (const [name, value] of Object.entries(startup.parameters)) record.append({ kind: 'state', name, value });
     await durable(); // start-up parameters act at the resource too
     this.#resource = await this.#context.openResource(startup);
     if (this.#aborted) return this.#aborted.code;
     const { greeting, duplex } = this.#resource;
     this.#cancelKey = randomBytes(cancelKeyBytes);
-    this.#decoder = protocol.createDecoder({ sink: this.#sink(), clock, messageBytesMax, greeting });
+    this.#decoder = protocol.createDecoder({ sink: this.#sink(), clock, messageBytesMax, greeting, ...policy });
     await protocol.frontend.greet(this.#client, greeting, this.#cancelKey);
     const client = prefixed(leftover, this.#client);
     const end = await relay({ client, resource: duplex, decoder: this.#decoder, durable, held });

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { loadProtocols } from '../protocol/registry.ts';
-import { loadProtocols } from '../protocol/registry.ts';
 import { systemClock, type Clock } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
@@ -81,7 +80,6 @@ async function assemble(
 ): Promise<RunningGateway> {
   const { log, clock, colocatedKeys } = options;
   const { tlsCert, tlsKey, behindProxy, messageBytesMax } = config;
-  await loadProtocols();
   await loadProtocols();
   const listening = await listenHttp({ host: listenHost(config), port: listenPort(config), tlsCert, tlsKey });
   opened.push(() => listening.server.close());

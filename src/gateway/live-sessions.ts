@@ -136,6 +136,7 @@ export class LiveSessions {
       continues: request.continues ?? null,
       declared: request.declared,
       results: resource.results,
+      redact: resource.redact,
     });
     const password = localPassword(credentialKey, root ?? opened.id, principal.user, resource.name);
     const credential = { user: localUser, password, database: resource.database ?? resource.name };
@@ -146,6 +147,7 @@ export class LiveSessions {
       user: principal.user,
       actor,
       protocol,
+      policy: { results: resource.results, redact: resource.redact },
       credential,
       held: this.#held,
       clock,

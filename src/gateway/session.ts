@@ -1,4 +1,4 @@
-import type { LocalCredential, Protocol } from '../protocol/protocol.ts';
+import type { LocalCredential, Protocol, RecordPolicy } from '../protocol/protocol.ts';
 import type { Clock } from '../shared/clock.ts';
 import { resetAfter, type Duplex } from '../shared/duplex.ts';
 import { streamOpenSchema, type StreamOpen } from '../shared/handshake.ts';
@@ -17,6 +17,7 @@ export interface SessionParts {
   user: string;
   actor: string | null;
   protocol: Protocol;
+  policy: RecordPolicy;
   credential: LocalCredential;
   held: HeldBudget;
   clock: Clock;
@@ -112,10 +113,11 @@ export class GatewaySession {
   }
 
   async #serve(client: Duplex, { evidence }: StreamOpen, refusal: Refusal | undefined): Promise<void> {
-    const { recorder, protocol, link, credential, held, clock, messageBytesMax, resource, log } = this.parts;
+    const { recorder, protocol, policy, link, credential, held, clock, messageBytesMax, resource, log } = this.parts;
     const ordinal = ++this.#ordinal;
     const stream = new ClientStream(client, {
       protocol,
+      policy,
       credential,
       record: recorder.stream(ordinal, { evidence }),
       durable: () => recorder.durable(),

@@ -127,14 +127,20 @@ export interface Backend {
 
 // ── decoding ────────────────────────────────────────────────────────────────
 
-export interface DecoderOptions {
+/** What the owner of a resource decided about its record. */
+export interface RecordPolicy {
+  /** What is left out besides passwords, by the protocol's own names; absent: all that the protocol knows. */
+  redact?: readonly string[] | undefined;
+  /** Whether rows are kept, or a digest of them only; absent: the digest. */
+  results?: 'digest' | 'rows' | undefined;
+}
+
+export interface DecoderOptions extends RecordPolicy {
   sink: EventSink;
   clock: Clock;
   messageBytesMax: number;
   /** The greeting the client saw: initial state (client_encoding, …). */
   greeting: Uint8Array;
-  /** What the record leaves out besides passwords, by the protocol's own names; absent: all that the protocol knows. */
-  redact?: readonly string[];
   /** Salts of what is withheld. Cryptographically secure; absent: the platform's. */
   randomBytes?: (size: number) => Uint8Array;
 }

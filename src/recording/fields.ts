@@ -43,6 +43,7 @@ export const fieldTable: Record<EntryKind, readonly Field[]> = {
     nullable(88, 'continues', 'utf8'),
     field(89, 'declared', 'utf8-map'),
     field(90, 'results', 'utf8'),
+    optional(91, 'redact', 'utf8-list'),
   ],
   'stream-open': [field(60, 'facts', 'utf8-map')],
   statement: [

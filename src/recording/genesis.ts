@@ -23,6 +23,8 @@ export interface SessionFacts {
   /** What the client says of itself: recorded, believed in nothing. */
   declared: Record<string, string>;
   results: 'digest' | 'rows';
+  /** What is left out besides passwords; absent: all that the protocol knows. */
+  redact?: readonly string[] | undefined;
 }
 
 /** The first entry of every session: binds it to its place in the log and to everything that was decided when it was allowed. */
@@ -48,6 +50,7 @@ export interface Genesis extends RecordedPrincipal {
   continues: string | null;
   declared: Record<string, string>;
   results: 'digest' | 'rows';
+  redact?: readonly string[] | undefined;
 }
 
 export interface GenesisPlace {
@@ -61,7 +64,7 @@ export interface GenesisPlace {
 }
 
 export function createGenesis(facts: SessionFacts, place: GenesisPlace): Genesis {
-  const { principal, resource, agent, colocated, continues, declared, results } = facts;
+  const { principal, resource, agent, colocated, continues, declared, results, redact } = facts;
   return {
     ...place,
     principalCommitment: commitPrincipal(place.principalSalt, principal),
@@ -78,6 +81,7 @@ export function createGenesis(facts: SessionFacts, place: GenesisPlace): Genesis
     continues,
     declared,
     results,
+    ...(redact && { redact }),
   };
 }
 

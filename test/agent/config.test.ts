@@ -17,7 +17,7 @@ describe('agent.yaml', () => {
     const config = parseAgentConfig(`resources: [${resource}]`, '/etc/hoop/agent.yaml');
     expect(config).toMatchObject({
       stateDir: '/etc/hoop/hoop-agent',
-      resources: [{ tls: { mode: 'prefer' }, results: 'digest' }],
+      resources: [{ tls: { mode: 'prefer' }, results: 'digest', redact: ['pgcrypto'] }],
     });
   });
 
@@ -30,7 +30,8 @@ describe('agent.yaml', () => {
     [`resources: [${resource}, ${resource}]`, 'resources.1.name: orders-db is named twice'],
     [`resources: [${resource}]\nport: 1`, 'Unrecognized key: "port"'],
     [resource.replace('{', 'resources: [{ tls: { mode: allow },').concat(']'), 'resources.0.tls.mode:'],
-    [resource.replace('{', 'resources: [{ results: rows,').concat(']'), 'resources.0.results: only digest is known'],
+    [resource.replace('{', 'resources: [{ results: all,').concat(']'), 'resources.0.results'],
+    [resource.replace('{', 'resources: [{ redact: [passwords],').concat(']'), 'resources.0.redact.0'],
     ['resources:\n  - name: "a', 'agent.yaml:2: not valid YAML'],
   ])('a fault names its key or line: %s', (text, message) => {
     const parse = () => parseAgentConfig(text, 'agent.yaml');
