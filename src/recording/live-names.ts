@@ -4,6 +4,8 @@ import type { EntryHeader } from './entry.ts';
 /** What an execution executes: the text and parameters that its names stand for. */
 export interface Meaning {
   text: Uint8Array | null;
+  /** Where the text is not UTF-8. */
+  encoding?: string | undefined;
   parameterTypes: readonly number[];
   parameters: readonly Parameter[];
 }
@@ -33,6 +35,7 @@ export class LiveNames {
     const base = event.of === undefined ? nothing : (this.#definitions.get(event.of)?.meaning ?? nothing);
     const meaning: Meaning = {
       text: event.text ?? base.text,
+      encoding: event.text ? event.encoding : base.encoding,
       parameterTypes: event.parameterTypes ?? base.parameterTypes,
       parameters: event.parameters ?? base.parameters,
     };
@@ -86,9 +89,10 @@ function nameOf(stream: number, { verb, statementName, portalName }: StatementEv
 }
 
 /** A definition outlives the buffer that its entry was read into; do not keep a MiB alive for a line. */
-function ownCopy({ text, parameterTypes, parameters }: Meaning): Meaning {
+function ownCopy({ text, encoding, parameterTypes, parameters }: Meaning): Meaning {
   return {
     text: text && Uint8Array.from(text),
+    encoding,
     parameterTypes,
     parameters: parameters.map((item) => ({ ...item, value: item.value && Uint8Array.from(item.value) })),
   };

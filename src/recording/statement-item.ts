@@ -21,6 +21,8 @@ export function statementItem(
     at: new Date(timeMicros / 1000).toISOString(),
     verb: event.verb,
     ...textOf(meaning.text),
+    ...(meaning.encoding !== undefined && { encoding: meaning.encoding }),
+    ...(event.resolved === false && { resolved: false as const }),
     parameters: meaning.parameters.map(({ type, format, value }, index) => {
       const known = type || (meaning.parameterTypes[index] ?? 0);
       if (value === null) return { type: known, format, base64: null, shown: 'NULL' };

@@ -203,6 +203,10 @@ export const statementSchema = z.object({
   /** Text as UTF-8 (invalid bytes replaced; `textBase64` then has the exact bytes). Null when the entry carries none. */
   text: z.string().nullable(),
   textBase64: z.string().optional(),
+  /** Encoding of the text, as the connection's setting named it; absent for UTF-8. */
+  encoding: z.string().optional(),
+  /** False where SQL that ran before (and is recorded) may have put another statement under the name that was executed. */
+  resolved: z.literal(false).optional(),
   parameters: z.array(
     z.object({
       type: z.number().int(),

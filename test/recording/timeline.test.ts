@@ -256,7 +256,19 @@ describe('what a person reads of a session', () => {
 
   it('gives the exact bytes where a text is no UTF-8', async () => {
     const [item] = await shown([asked('query', { text: Buffer.from([0x61, 0xe9]), encoding: 'LATIN1' })]);
-    expect(item).toMatchObject({ text: 'a\uFFFD', textBase64: 'Yek=' });
+    expect(item).toMatchObject({ text: 'a\uFFFD', textBase64: 'Yek=', encoding: 'LATIN1' });
+  });
+
+  it('says the encoding of what was prepared, and where a name may stand for something else by now', async () => {
+    const [item] = await shown([
+      asked('parse', { text: Buffer.from([0xe9]), encoding: 'LATIN1', statementName: bytes('') }),
+      asked('bind', { of: 0, portalName: bytes('p') }),
+      asked('execute', { of: 1, portalName: bytes('p'), resolved: false }),
+      ok(0),
+      ok(1),
+      ok(2),
+    ]);
+    expect(item).toMatchObject({ verb: 'execute', textBase64: '6Q==', encoding: 'LATIN1', resolved: false });
   });
 
   it('keeps names of different streams apart', async () => {

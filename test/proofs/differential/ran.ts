@@ -5,6 +5,8 @@ export interface Ran {
   parameters: string;
   /** `ok`, a SQLSTATE, or `unknown`: nobody lived to see the answer. */
   outcome: string;
+  /** False where the record says that SQL may have put another statement under the name. */
+  isSure?: false;
   /** It began to run; a Parse, a Bind, a text with a syntax error does not. */
   began: boolean;
 }
@@ -41,6 +43,7 @@ function isSame(recorded: Ran, logged: Ran): boolean {
   if (recorded.outcome !== logged.outcome && recorded.outcome !== 'unknown') return false;
   if (logged.began) {
     const isToldLess = logged.outcome === '25P02' && logged.parameters === '';
+    if (recorded.isSure === false) return true;
     const isSameText = recorded.text === logged.text || (isToldLess && logged.text === '');
     return recorded.began && isSameText && (recorded.parameters === logged.parameters || isToldLess);
   }

@@ -24,6 +24,7 @@ function ranBy(statement: Statement): Ran[] {
       parameters: verb === 'function-call' ? '' : parametersOf(statement),
       outcome: status === 'suspended' ? 'ok' : (outcome?.errorCode ?? status),
       began,
+      ...(statement.resolved === false && { isSure: false as const }),
     },
   ];
 }

@@ -43,6 +43,9 @@ function noted(step: Step): string[] {
   return step.send.map(({ note }) => `  ${note}`);
 }
 
+/** Another cursor under the name of a portal, by SQL. */
+const swap = "close p; declare p cursor for select 'swapped' from generate_series(1, 9)";
+
 class Writer {
   readonly steps: Step[] = [];
   readonly #chance: Chance;
@@ -195,7 +198,8 @@ class Writer {
     for (let times = this.#chance.between(1, 4); times > 0; times--) {
       this.#say(message.execute(portal, this.#chance.between(1, 4)));
       if (this.#chance.is(0.2)) this.#sync();
-      if (this.#chance.is(0.2)) this.#simple(this.#chance.one(['select 5', 'close p', 'commit', "select take('a')"]));
+      if (this.#chance.is(0.2))
+        this.#simple(this.#chance.one(['select 5', 'close p', 'commit', "select take('a')", swap]));
     }
     if (this.#chance.is(0.3)) this.#say(message.target('closePortal', portal));
     if (this.#chance.is(0.5)) this.#simple(this.#chance.one(['commit', 'rollback']));
