@@ -16,7 +16,8 @@ const sources = ['src', 'bench', 'scripts'].flatMap((folder) => filesIn(folder, 
 const current = documents.filter((path) => path !== 'CHANGELOG.md' && !path.startsWith('docs/decisions/'));
 
 interface Command {
-  flags: Record<string, { char?: string }>;
+  flags: Record<string, object>;
+  examples?: string[];
 }
 const { commands } = JSON.parse(read('oclif.manifest.json')) as { commands: Record<string, Command> };
 
@@ -65,6 +66,17 @@ describe('every hoop command that somebody is told to type', () => {
   test('is one, in the documents', () => {
     expect(inDocuments.length).toBeGreaterThan(20);
     expect(inDocuments.map(({ path, command }) => fault(command, path)).filter(Boolean)).toEqual([]);
+  });
+
+  test('is one, in the examples of --help', () => {
+    const examples = Object.entries(commands).flatMap(([id, { examples: own = [] }]) =>
+      own
+        .map((example) => example.replaceAll('<%= config.bin %>', 'hoop'))
+        .map((example) => example.replaceAll('<%= command.id %>', id.replaceAll(':', ' ')))
+        .flatMap((example) => [...example.matchAll(/hoop [a-z][^()\n|]*/g)].map(([command]) => ({ id, command }))),
+    );
+    expect(new Set(examples.map(({ id }) => id))).toEqual(new Set(Object.keys(commands)));
+    expect(examples.map(({ id, command }) => fault(command, id)).filter(Boolean)).toEqual([]);
   });
 
   test('is one, in messages and comments', () => {
