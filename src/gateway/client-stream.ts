@@ -1,5 +1,4 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Event, EventSink, Sequence } from '../protocol/event.ts';
 import type { Admission, Decoder, LocalCredential, Protocol, RecordPolicy, Startup } from '../protocol/protocol.ts';
 import type { Clock } from '../shared/clock.ts';
 import { resetAfter, StreamReset, type Duplex } from '../shared/duplex.ts';
@@ -42,20 +41,18 @@ export interface StreamContext {
 export class ClientStream {
   readonly #client: Duplex;
   readonly #context: StreamContext;
-  readonly #inFlight = new Set<Sequence>();
   #cancelKey: Uint8Array | undefined;
   #decoder: Decoder | undefined;
   #resource: OpenedResource | undefined;
   #aborted: { code: string; message: string } | undefined;
 
+  readonly #over: Promise<void>;
+  #resolveOver!: () => void;
+
   constructor(client: Duplex, context: StreamContext) {
     this.#client = client;
     this.#context = context;
-  }
-
-  /** Statements whose outcome is still to come. */
-  get statementsInFlight(): number {
-    return this.#inFlight.size;
+    this.#over = new Promise((resolve) => (this.#resolveOver = resolve));
   }
 
   /** Runs until the stream is over; never rejects. The record says why it ended. */
@@ -73,6 +70,7 @@ export class ClientStream {
     this.#resource?.duplex.reset(reason);
     endSoon(this.#client);
     record.close(this.#aborted?.code ?? reason);
+    this.#resolveOver();
   }
 
   /** Ends the stream for a reason of the gateway's; the client gets the protocol's own error. */
@@ -85,6 +83,24 @@ export class ClientStream {
     } catch {
       // The record has failed: there is nothing left to write it to; the client is told all the same.
       this.#farewell([this.#context.protocol.fatal(code, message)]);
+    }
+  }
+
+  /** Takes nothing new; resolves when what is in flight has its outcome, and the stream is over. */
+  drain(code: string, message: string): Promise<void> {
+    if (!this.#decoder) this.abort(code, message); // nothing of it has reached the resource
+    else if (!this.#aborted) this.#drain(this.#decoder, code, message);
+    return this.#over;
+  }
+
+  #drain(decoder: Decoder, code: string, message: string): void {
+    try {
+      const step = decoder.drain(code, message);
+      if (!step.end) return; // the relay ends it, after the last outcome
+      this.#aborted = { code, message };
+      this.#farewell(step.toClient);
+    } catch {
+      this.abort(code, message);
     }
   }
 
@@ -132,24 +148,11 @@ export class ClientStream {
     if (this.#aborted) return this.#aborted.code;
     const { greeting, duplex } = this.#resource;
     this.#cancelKey = randomBytes(cancelKeyBytes);
-    this.#decoder = protocol.createDecoder({ sink: this.#sink(), clock, messageBytesMax, greeting, ...policy });
+    this.#decoder = protocol.createDecoder({ sink: record, clock, messageBytesMax, greeting, ...policy });
     await protocol.frontend.greet(this.#client, greeting, this.#cancelKey);
     const client = prefixed(leftover, this.#client);
     const end = await relay({ client, resource: duplex, decoder: this.#decoder, durable, held });
     return end.reason;
-  }
-
-  /** The record's sink, counting what is in flight on the way (for a drain that lets statements finish). */
-  #sink(): EventSink {
-    const { record } = this.#context;
-    return {
-      append: (event: Event) => {
-        const sequence = record.append(event);
-        if (event.kind === 'statement' && event.expectsOutcome) this.#inFlight.add(sequence);
-        else if (event.kind === 'outcome') this.#inFlight.delete(event.of);
-        return sequence;
-      },
-    };
   }
 
   /** Reset by a side, or the gateway cannot go on: outcomes become unknown, the client is told where it still listens. */

@@ -8,6 +8,7 @@ import { UserError } from '../shared/errors.ts';
 import type { LinkResource, TunnelOpen } from '../shared/handshake.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
+import { pause } from '../shared/pause.ts';
 import type { AgentLink, AgentLinks } from './agent-links.ts';
 import { createHeldBudget } from './held-budget.ts';
 import type { Principal } from './identity/principal.ts';
@@ -163,13 +164,18 @@ export class LiveSessions {
     await Promise.all([...this.#sessions.values()].filter(match).map(({ session }) => session.end(end)));
   }
 
-  /** Takes no new session, lets running statements finish for a while, then seals everything. */
+  /** Takes no new session and no new statement, lets those in flight finish for a while, and seals each session when it is done. */
   async drain(millisMax: number): Promise<void> {
     this.#draining = true;
-    const deadline = Date.now() + millisMax;
-    const busy = () => [...this.#sessions.values()].some(({ session }) => session.statementsInFlight > 0);
-    while (busy() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 25));
-    await this.endWhere(() => true, gatewayStopped);
+    const tooLong = new AbortController();
+    const deadline = pause(millisMax, tooLong.signal);
+    const drained = [...this.#sessions.values()].map(async ({ session }) => {
+      await Promise.race([session.drain(gatewayStopped), deadline]);
+      await session.end(gatewayStopped);
+    });
+    await Promise.all(drained);
+    tooLong.abort();
+    await this.endWhere(() => true, gatewayStopped); // one that was being opened
   }
 }
 

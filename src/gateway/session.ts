@@ -42,6 +42,7 @@ export class GatewaySession {
   readonly #silent = new Set<Duplex>();
   /** How many of those that run are there to be told that they are too many. */
   #refused = 0;
+  #draining: Refusal | undefined;
   #ordinal = 0;
   #ending: Promise<void> | undefined;
   #resolveEnded!: (end: SessionEnd) => void;
@@ -57,17 +58,17 @@ export class GatewaySession {
     return this.parts.recorder.id;
   }
 
-  get statementsInFlight(): number {
-    let total = 0;
-    for (const stream of this.#streams.values()) total += stream.statementsInFlight;
-    return total;
-  }
-
   /** Takes a stream that the client opened. */
   accept(duplex: Duplex): void {
     const run = this.#run(duplex).catch((error: unknown) => this.#broken(duplex, error));
     this.#running.add(run);
     void run.finally(() => this.#running.delete(run));
+  }
+
+  /** Takes nothing new; resolves when all that was in flight has its outcome. */
+  async drain({ reason, message }: SessionEnd): Promise<void> {
+    this.#draining = { code: reason, reason: 'gateway-stopping', message };
+    await Promise.all([...this.#streams.values()].map((stream) => stream.drain(reason, message)));
   }
 
   /** Ends all streams, seals the recording. Idempotent: the first reason stands. */
@@ -97,7 +98,7 @@ export class GatewaySession {
     try {
       const { value: open, rest: client } = await this.#readOpen(duplex);
       if (this.#ending) return this.#turnAway(client); // it ended meanwhile: nobody would end this stream any more
-      await this.#serve(client, open, isTooMany ? tooMany : undefined);
+      await this.#serve(client, open, this.#draining ?? (isTooMany ? tooMany : undefined));
     } finally {
       if (isTooMany) this.#refused--;
     }

@@ -175,6 +175,11 @@ export interface Decoder {
   resourceEnded(): Step;
   /** The session is over for a reason of ours (killed, recorder failed, gateway stopping): outcomes `unknown`, a fatal error for the client. */
   abort(code: string, message: string): Step;
+  /**
+   * The gateway is stopping: from now on nothing new is taken. What would begin something is recorded with the outcome *refused* and not
+   * forwarded; once all that is in flight is answered (at once, if nothing is), the client gets a fatal error and the stream ends.
+   */
+  drain(code: string, message: string): Step;
   /** A cancel request for this stream arrived; true if something is in flight (then it is to be forwarded). */
   cancel(): boolean;
   /** Bytes of incomplete or waiting messages. */

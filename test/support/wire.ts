@@ -7,11 +7,12 @@ import { createDecoder } from '../../src/protocol/postgres/decoder.ts';
 export type Turn =
   | { client: Uint8Array[] }
   | { server: Uint8Array[] }
-  | { act: 'client-ended' | 'resource-ended' | 'cancel' | 'abort' };
+  | { act: Act };
+type Act = 'client-ended' | 'resource-ended' | 'cancel' | 'abort' | 'drain';
 
 export const client = (...client: Uint8Array[]): Turn => ({ client });
 export const server = (...server: Uint8Array[]): Turn => ({ server });
-export const act = (what: 'client-ended' | 'resource-ended' | 'cancel' | 'abort'): Turn => ({ act: what });
+export const act = (what: Act): Turn => ({ act: what });
 
 export interface Course {
   events: Event[];
@@ -80,6 +81,7 @@ function* steps(decoder: Decoder, turn: Turn, cut: Cut): Iterable<Step> {
   else if (turn.act === 'client-ended') yield decoder.clientEnded();
   else if (turn.act === 'resource-ended') yield decoder.resourceEnded();
   else if (turn.act === 'abort') yield decoder.abort('HOOP_RECORDER', 'the record cannot be written');
+  else if (turn.act === 'drain') yield decoder.drain('gateway_stopped', 'the gateway is stopping');
   else decoder.cancel();
 }
 

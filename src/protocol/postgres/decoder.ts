@@ -2,30 +2,14 @@ import { ProtocolError } from '../../shared/errors.ts';
 import { ByteRuns } from '../byte-runs.ts';
 import type { Decoder, DecoderOptions, Step, StreamEnd } from '../protocol.ts';
 import { Answers } from './answers.ts';
+import { mayBeSent, runsNothing } from './client-messages.ts';
 import { Conversation } from './conversation.ts';
-import { encodeErrorResponse, frontendType, headerBytes, type ErrorFields } from './messages.ts';
+import { encodeErrorResponse, headerBytes, type ErrorFields } from './messages.ts';
 import { Questions } from './questions.ts';
 import { Redactor } from './redaction.ts';
 import { Splitter } from './splitter.ts';
 import { sqlStateOf } from './sql-state.ts';
-import { Waiting } from './waiting.ts';
-
-/** What a client may send once it is logged in; everything else is refused, never skipped. */
-const allowed = new Set<number>([
-  frontendType.bind,
-  frontendType.close,
-  frontendType.copyData,
-  frontendType.copyDone,
-  frontendType.copyFail,
-  frontendType.describe,
-  frontendType.execute,
-  frontendType.flush,
-  frontendType.functionCall,
-  frontendType.parse,
-  frontendType.query,
-  frontendType.sync,
-  frontendType.terminate,
-]);
+import { flush, Waiting } from './waiting.ts';
 
 export const createDecoder = (options: DecoderOptions): Decoder => new PostgresDecoder(options);
 
@@ -41,6 +25,10 @@ class PostgresDecoder implements Decoder {
   readonly #toClient = new ByteRuns((bytes) => this.#step.toClient.push(bytes));
   #isClientGone = false;
   #isOver = false;
+  /** Set while the gateway stops: nothing new is taken. */
+  #stopping: { code: string; message: string } | undefined;
+  /** Something was refused because of that; what the client sends behind it builds on it and is not even read. */
+  #isDeaf = false;
 
   constructor({ sink, clock, messageBytesMax, greeting, ...secrets }: DecoderOptions) {
     this.#talk = new Conversation(sink, clock);
@@ -48,7 +36,7 @@ class PostgresDecoder implements Decoder {
     this.#questions = new Questions(this.#talk, forward, { messageBytesMax, redactor: new Redactor(secrets) });
     this.#waiting = new Waiting({
       talk: this.#talk,
-      accept: (type, message) => this.#questions.accept(type, message),
+      accept: (type, message) => this.#accept(type, message),
       forward,
       bytesMax: messageBytesMax,
     });
@@ -56,7 +44,9 @@ class PostgresDecoder implements Decoder {
     this.#fromClient = new Splitter(
       {
         streams: (type) => this.#checkType(type),
-        message: (type, message) => this.#waiting.take(type, message),
+        message: (type, message) => {
+          if (!this.#isDeaf) this.#waiting.take(type, message);
+        },
         piece: () => undefined,
       },
       messageBytesMax,
@@ -76,13 +66,15 @@ class PostgresDecoder implements Decoder {
   }
 
   get heldBytes(): number {
+    if (this.#isDeaf) return this.#fromResource.heldBytes;
     return this.#fromClient.heldBytes + this.#fromResource.heldBytes + this.#waiting.bytes;
   }
 
   client(chunk: Uint8Array): Step {
     return this.#run(() => {
-      this.#fromClient.push(chunk);
+      if (!this.#isDeaf) this.#fromClient.push(chunk);
       this.#questions.endOfChunk();
+      this.#endIfDrained();
     });
   }
 
@@ -91,12 +83,14 @@ class PostgresDecoder implements Decoder {
       this.#fromResource.push(chunk);
       this.#talk.head?.result?.digesting.flush(); // before the chunk passes on to others
       this.#questions.endOfChunk();
+      this.#endIfDrained();
     });
   }
 
   clientEnded(): Step {
     this.#isClientGone = true;
     return this.#run(() => {
+      if (this.#isDeaf) return;
       if (!this.#fromClient.isBetween) throw new ProtocolError('truncated', 'the connection ended inside a message');
       this.#waiting.ended();
     });
@@ -117,6 +111,13 @@ class PostgresDecoder implements Decoder {
       const isListening = !this.#isClientGone && !this.#questions.isTerminated;
       if (isListening) this.#tell({ severity: 'FATAL', code: sqlStateOf(code), message });
       this.#end({ by: 'refused', reason: code });
+    });
+  }
+
+  drain(code: string, message: string): Step {
+    return this.#run(() => {
+      this.#stopping = { code, message };
+      this.#endIfDrained();
     });
   }
 
@@ -150,6 +151,25 @@ class PostgresDecoder implements Decoder {
     return this.#step;
   }
 
+  #accept(type: number, message: Uint8Array): void {
+    if (this.#isDeaf) return;
+    const isTaken = !this.#stopping || this.#talk.copyIn !== undefined || runsNothing.has(type);
+    if (isTaken) return this.#questions.accept(type, message);
+    const { code, message: errorMessage } = this.#stopping!;
+    this.#questions.refuse(type, message, { errorCode: sqlStateOf(code), errorMessage });
+    this.#isDeaf = true;
+    this.#toResource.add(flush); // no Sync comes past this any more
+  }
+
+  /** A Sync that is not answered yet may be a commit. */
+  #endIfDrained(): void {
+    if (!this.#stopping || this.#isOver) return;
+    if (this.#waiting.bytes > 0 && !this.#isDeaf) return;
+    if (this.#talk.awaited.some(({ expectsOutcome, kind }) => expectsOutcome || kind === 'sync')) return;
+    this.#tell({ severity: 'FATAL', code: sqlStateOf(this.#stopping.code), message: this.#stopping.message });
+    this.#end({ by: 'refused', reason: this.#stopping.code });
+  }
+
   #refuse({ reason, message }: ProtocolError): void {
     this.#questions.endOfChunk(); // what came before the fault was good
     this.#talk.sink.append({ kind: 'refusal', reason, message });
@@ -174,7 +194,7 @@ class PostgresDecoder implements Decoder {
   }
 
   #checkType(type: number): false {
-    if (allowed.has(type)) return false;
+    if (mayBeSent.has(type)) return false;
     const shown =
       type >= 0x20 && type < 0x7f ? `'${String.fromCharCode(type)}'` : `0x${type.toString(16).padStart(2, '0')}`;
     throw new ProtocolError('unknown-message', `a message of type ${shown} is not one that a client may send now`);

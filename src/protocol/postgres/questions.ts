@@ -1,5 +1,6 @@
 import { ProtocolError } from '../../shared/errors.ts';
 import type { Sequence, StatementEvent } from '../event.ts';
+import { runsNothing } from './client-messages.ts';
 import type { Awaited, Conversation } from './conversation.ts';
 import { CopyIn } from './copy-in.ts';
 import {
@@ -32,16 +33,6 @@ const closeUnnamed = {
   statement: encodeTarget(frontendType.close, { what: 'statement', name: empty }),
   portal: encodeTarget(frontendType.close, { what: 'portal', name: empty }),
 };
-
-/** What runs nothing, whether the server skips it or not. */
-export const runsNothing = new Set<number>([
-  frontendType.copyData,
-  frontendType.copyDone,
-  frontendType.copyFail,
-  frontendType.flush,
-  frontendType.sync,
-  frontendType.terminate,
-]);
 
 export interface QuestionsOptions {
   messageBytesMax: number;

@@ -4,7 +4,7 @@ import { decodeBind, decodeExecute, decodeTarget, encodeMessage, frontendType, h
 import { portalKey, statementKey } from './names.ts';
 
 /** Makes the server say what it has to say; no answer of its own. */
-const flush = encodeMessage(frontendType.flush);
+export const flush = encodeMessage(frontendType.flush);
 
 export interface WaitingParts {
   talk: Conversation;
