@@ -16,16 +16,22 @@ export interface RunOptions {
   input?: string | Readable;
   /** How much of stdout is kept as text. */
   keepBytes?: number;
+  /** Ends a program that hangs. */
+  secondsMax?: number;
 }
 
 /** Runs a program to its end. */
 export function run(
   file: string,
   args: string[],
-  { env = {}, input, keepBytes = 1 << 20 }: RunOptions = {},
+  { env = {}, input, keepBytes = 1 << 20, secondsMax }: RunOptions = {},
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(file, args, {
+      env: { ...process.env, ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...(secondsMax === undefined ? {} : { timeout: secondsMax * 1000 }),
+    });
     const hash = createHash('sha256');
     let stdout = '';
     let stderr = '';
