@@ -116,8 +116,9 @@ const units: [millis: number, name: string][] = [
 /** `5 min ago`, `in 3 d`. */
 export function relativeTime(rfc3339: string, now: number): string {
   const millis = Date.parse(rfc3339) - now;
-  const [unit, name] = units.find(([size]) => Math.abs(millis) >= size) ?? [1000, 's'];
-  const amount = Math.floor(Math.abs(millis) / unit);
+  const [unit, name] = units.find(([size]) => Math.abs(millis) >= (millis < 0 ? size : size * 0.99)) ?? [1000, 's'];
+  // What was made for 30 days a moment ago ends in 30 days; what is past has to be whole.
+  const amount = millis < 0 ? Math.floor(-millis / unit) : Math.round(millis / unit);
   if (amount === 0) return 'now';
   return millis < 0 ? `${amount} ${name} ago` : `in ${amount} ${name}`;
 }

@@ -72,6 +72,9 @@ describe('times', () => {
     [-7200, '2 h ago'],
     [-3 * 86_400, '3 d ago'],
     [3600, 'in 1 h'],
+    [3599.5, 'in 1 h'],
+    [30 * 86_400 - 1, 'in 30 d'],
+    [15 * 60 - 2, 'in 15 min'],
     [0, 'now'],
   ])('%i s is %s', (seconds, shown) => {
     expect(relativeTime(at(seconds), now)).toBe(shown);

@@ -68,7 +68,7 @@ export class Agents {
       } catch (cause) {
         if (!isDuplicate(cause)) throw cause;
         throw new UserError('HOOP_EXISTS', `there is an agent ${name} already`, {
-          next: `for a new join token: hoop agents join-token ${name}`,
+          next: `for a new join token: hoop agents create ${name} --again`,
           cause,
         });
       }
@@ -176,7 +176,7 @@ function badJoinToken(expired: boolean): UserError {
     'HOOP_JOIN_TOKEN',
     expired ? 'the join token has expired' : 'the join token is wrong or was used',
     {
-      next: 'make a new one: hoop agents join-token NAME',
+      next: 'make a new one: hoop agents create NAME --again',
     },
   );
 }
