@@ -8,6 +8,8 @@ export interface Meaning {
   encoding?: string | undefined;
   parameterTypes: readonly number[];
   parameters: readonly Parameter[];
+  /** What was withheld of the text and the parameters. */
+  redactions?: readonly string[] | undefined;
 }
 
 const nothing: Meaning = { text: null, parameterTypes: [], parameters: [] };
@@ -38,6 +40,7 @@ export class LiveNames {
       encoding: event.text ? event.encoding : base.encoding,
       parameterTypes: event.parameterTypes ?? base.parameterTypes,
       parameters: event.parameters ?? base.parameters,
+      redactions: joined(base.redactions, event.redactions),
     };
     const name = nameOf(stream, event);
     if (event.verb === 'close') this.#closing.set(seq, name);
@@ -89,14 +92,20 @@ function nameOf(stream: number, { verb, statementName, portalName }: StatementEv
 }
 
 /** A definition outlives the buffer that its entry was read into; do not keep a MiB alive for a line. */
-function ownCopy({ text, encoding, parameterTypes, parameters }: Meaning): Meaning {
+function ownCopy({ text, encoding, parameterTypes, parameters, redactions }: Meaning): Meaning {
   return {
     text: text && Uint8Array.from(text),
     encoding,
     parameterTypes,
     parameters: parameters.map((item) => ({ ...item, value: item.value && Uint8Array.from(item.value) })),
+    redactions,
   };
 }
 
 /** Texts that can make a name which a later message executes (SQL PREPARE, DECLARE CURSOR). */
 const mayMakeNames = (text: Uint8Array): boolean => /prepare|declare/i.test(Buffer.from(text).toString('latin1'));
+
+const joined = (
+  base: readonly string[] | undefined,
+  own: readonly string[] | undefined,
+): readonly string[] | undefined => (base && own ? [...base, ...own] : (base ?? own));

@@ -32,7 +32,7 @@ export function statementItem(
     ...(event.rowLimit !== undefined && { rowLimit: event.rowLimit }),
     ...(event.arguments && { arguments: event.arguments.map(shownArgument) }),
     ...(event.functionId !== undefined && { functionId: event.functionId }),
-    ...(event.redactions && { redactions: event.redactions }),
+    ...(meaning.redactions && { redactions: [...meaning.redactions] }),
     outcome: null,
   };
 }
