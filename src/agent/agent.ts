@@ -128,8 +128,10 @@ async function serveStream(
 ): Promise<void> {
   let resource: Transport | undefined;
   let name: string | undefined;
+  let asked: string | undefined;
   try {
     const { value: request, rest } = await readControl(duplex, resourceOpenSchema);
+    asked = request.resource;
     const ready = await openResource(request, parts);
     resource = ready.resource;
     name = request.stream;
@@ -137,7 +139,10 @@ async function serveStream(
     await writeControl(duplex, { kind: 'ready', greeting: Buffer.from(ready.greeting).toString('base64') });
     await pump(rest, prefixed(ready.leftover, resource));
   } catch (error) {
-    await refuseControl(duplex, error instanceof UserError ? error : unexpected(error, parts.log));
+    const refusal = error instanceof UserError ? error : unexpected(error, parts.log);
+    if (error instanceof UserError)
+      parts.log.warn({ resource: asked, error: error.message }, 'a client could not be connected to its resource');
+    await refuseControl(duplex, refusal);
     resource?.reset('refused');
   } finally {
     if (name !== undefined) cancels.delete(name);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import * as z from 'zod';
+import { protocolNames } from '../protocol/registry.ts';
 import { nameSchema } from '../shared/api.ts';
 import { parseConfig, parseYamlText } from '../shared/parse-config.ts';
 import { UserError } from '../shared/errors.ts';
@@ -23,7 +24,9 @@ const tlsSchema = z.strictObject({
 
 const resourceConfigSchema = z.strictObject({
   name: nameSchema,
-  protocol: z.string().min(1),
+  protocol: z.string().refine((name) => protocolNames().includes(name), {
+    error: ({ input }) => `${String(input)} is not known; this version knows ${protocolNames().join(', ')}`,
+  }),
   /** `host:port`, `[v6]:port`, or the absolute path of a Unix socket. */
   address: z.string().min(1),
   database: z.string().min(1).optional(),

@@ -8,7 +8,7 @@ export function parseConfig<S extends z.ZodType>(schema: S, value: unknown, wher
   if (result.success) return result.data;
   const faults = result.error.issues.map((issue) => {
     const key = issue.path.length > 0 ? issue.path.join('.') : '(top level)';
-    return `${key}: ${issue.message}`;
+    return `${key}: ${issue.message.endsWith('received undefined') ? 'is missing' : issue.message}`;
   });
   throw new UserError('HOOP_CONFIG', `${where}: ${faults.join('; ')}`, {
     next: 'correct the key; docs/configuration.md lists all keys',

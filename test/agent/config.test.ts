@@ -32,6 +32,11 @@ describe('agent.yaml', () => {
     [resource.replace('{', 'resources: [{ tls: { mode: allow },').concat(']'), 'resources.0.tls.mode:'],
     [resource.replace('{', 'resources: [{ results: all,').concat(']'), 'resources.0.results'],
     [resource.replace('{', 'resources: [{ redact: [passwords],').concat(']'), 'resources.0.redact.0'],
+    [
+      resource.replace('{', 'resources: [{ tls: {},').replace('postgres', 'oracle').concat(']'),
+      'protocol: oracle is not known',
+    ],
+    ['resources: [{ name: orders-db }]', 'resources.0.protocol: is missing; resources.0.address: is missing'],
     ['resources:\n  - name: "a', 'agent.yaml:2: not valid YAML'],
   ])('a fault names its key or line: %s', (text, message) => {
     const parse = () => parseAgentConfig(text, 'agent.yaml');

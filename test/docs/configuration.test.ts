@@ -83,7 +83,7 @@ test('every variable that hoop reads is documented, and every documented one is 
   expect(documented.filter((name) => !sources.some((text) => text.includes(name)))).toEqual([]);
 });
 
-/** The dotted keys of a schema, `[]` for the items of a list; a choice of shapes is one key. */
+/** The dotted keys of a schema, `[]` for the items of a list that have keys; a choice of shapes is one key. */
 function leaves(schema: unknown, path = ''): string[] {
   const { type, shape, element, innerType } = (schema as { def: Record<string, unknown> }).def as {
     type: string;
@@ -94,6 +94,9 @@ function leaves(schema: unknown, path = ''): string[] {
   if (type === 'object') {
     return Object.entries(shape!).flatMap(([key, value]) => leaves(value, path === '' ? key : `${path}.${key}`));
   }
-  if (type === 'array') return leaves(element, `${path}[]`);
+  if (type === 'array') {
+    const below = leaves(element, `${path}[]`);
+    return below.length === 1 && below[0] === `${path}[]` ? [path] : below;
+  }
   return innerType === undefined ? [path] : leaves(innerType, path);
 }
