@@ -21,6 +21,8 @@ export interface TunnelRequest {
   resource: string;
   actor?: string;
   continues?: string;
+  /** About the coding agent, as it says itself; recorded as declared. */
+  declared?: Record<string, string>;
   /** DPoP-bound authorization for exactly this request. */
   authorize: (method: string, url: string) => Promise<Record<string, string>>;
   caFile?: string;
@@ -63,7 +65,7 @@ export async function openSessionTunnel(request: TunnelRequest): Promise<Session
 
 async function openSession(
   connection: Connection,
-  { resource, actor, continues }: TunnelRequest,
+  { resource, actor, continues, declared }: TunnelRequest,
 ): Promise<SessionTunnel> {
   const control = connection.open();
   await writeControl(control, {
@@ -72,7 +74,13 @@ async function openSession(
     resource,
     ...(actor === undefined ? {} : { actor }),
     ...(continues === undefined ? {} : { continues }),
-    declared: { host: hostname(), client: `hoop/${version}`, platform: process.platform, pid: String(process.pid) },
+    declared: {
+      ...declared,
+      host: hostname(),
+      client: `hoop/${version}`,
+      platform: process.platform,
+      pid: String(process.pid),
+    },
   });
   const { value: opened, rest } = await readControl(control, tunnelOpenedSchema.or(controlRefusedSchema));
   if (opened.kind === 'refused') {

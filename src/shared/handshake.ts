@@ -55,7 +55,10 @@ export const sessionEndedSchema = z.object({
 });
 export type SessionEnded = z.infer<typeof sessionEndedSchema>;
 
-/** First message of every client stream: evidence about the connecting process, as the client's kernel says. */
+/**
+ * First message of every client stream: evidence about the connecting process, as the client's kernel says, or about the tool call that
+ * it serves, as the coding agent says. Recorded as declared.
+ */
 export const streamOpenSchema = z.object({
   kind: z.literal('stream'),
   evidence: z
@@ -64,6 +67,10 @@ export const streamOpenSchema = z.object({
       uid: z.number().int().optional(),
       executable: z.string().max(1024).optional(),
       parent: z.string().max(1024).optional(),
+      /** Of `hoop mcp`: the tool, the call's id in the MCP session, and its `_meta` as JSON. */
+      tool: z.string().max(64).optional(),
+      call: z.string().max(200).optional(),
+      meta: z.string().max(2048).optional(),
     })
     .default({}),
 });

@@ -1,6 +1,10 @@
 import type { Socket } from 'node:net';
+import type { Duplex as NodeDuplex } from 'node:stream';
 import { StreamReset, type Duplex } from './duplex.ts';
 import { assert } from './errors.ts';
+
+/** What of a socket is used; a pair of streams in memory has it too. */
+type SocketLike = NodeDuplex & Partial<Pick<Socket, 'resetAndDestroy'>>;
 
 /** A socket as a Duplex. */
 export interface SocketDuplex extends Duplex {
@@ -14,7 +18,7 @@ const resolved: Promise<void> = Promise.resolve();
  * A socket (made with `allowHalfOpen: true`) as a Duplex with back-pressure both ways: at most one chunk is held beyond what the
  * socket itself buffers; `write` waits while the system's buffer is full.
  */
-export function socketDuplex(socket: Socket): SocketDuplex {
+export function socketDuplex(socket: SocketLike): SocketDuplex {
   return new SocketAsDuplex(socket);
 }
 
@@ -26,7 +30,7 @@ interface Waiter<T> {
 
 class SocketAsDuplex implements SocketDuplex {
   readonly closed: Promise<void>;
-  readonly #socket: Socket;
+  readonly #socket: SocketLike;
   readonly #held: Uint8Array[] = [];
   #reader: Waiter<Uint8Array | null> | undefined;
   #drain: Waiter<void> | undefined;
@@ -35,7 +39,7 @@ class SocketAsDuplex implements SocketDuplex {
   #failure: StreamReset | undefined;
   readonly #listeners: [string, (...args: never[]) => void][];
 
-  constructor(socket: Socket) {
+  constructor(socket: SocketLike) {
     this.#socket = socket;
     let resolveClosed!: () => void;
     this.closed = new Promise((resolve) => (resolveClosed = resolve));
@@ -92,9 +96,9 @@ class SocketAsDuplex implements SocketDuplex {
     this.#remoteEnded = false;
     this.#fail(reason);
     try {
-      this.#socket.resetAndDestroy(); // the other side learns that this is no orderly end
+      this.#socket.resetAndDestroy!(); // the other side learns that this is no orderly end
     } catch {
-      this.#socket.destroy(); // unix sockets and TLS know no reset
+      this.#socket.destroy(); // unix sockets, TLS and pairs in memory know no reset
     }
   }
 

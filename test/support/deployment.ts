@@ -71,6 +71,8 @@ export class Deployment {
   readonly dataDir: string;
   readonly #admin = new Cli();
   readonly alice = new Cli();
+  /** Everybody’s. */
+  readonly password = password;
   readonly #roles: Role[] = [];
   url = '';
   gateway!: Role;

@@ -1,0 +1,194 @@
+import { fileURLToPath } from 'node:url';
+import { Client } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
+import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { approveDevice } from '../../src/client/approve-device.ts';
+import type { PostgresServer } from '../../src/demo/postgres.ts';
+import { Cli } from '../support/cli.ts';
+import { Deployment } from '../support/deployment.ts';
+import { startAnyPostgres } from '../support/postgres.ts';
+import { until } from '../support/until.ts';
+
+const entry = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+const revisions = [
+  ['today’s revision', Client, StdioClientTransport],
+  ['the 2025 revisions', OldClient, OldTransport],
+] as const;
+
+interface Answer {
+  content: { type: string; text: string }[];
+  isError?: boolean;
+  structuredContent?: Record<string, unknown>;
+}
+
+let server: PostgresServer;
+let deployment: Deployment;
+beforeAll(async () => {
+  server = await startAnyPostgres({ database: 'orders' });
+  deployment = await Deployment.start({ postgres: server });
+}, 60_000);
+afterAll(async () => {
+  await deployment?.remove();
+  await server?.stop();
+});
+
+async function cursor(
+  [, AClient, ATransport]: readonly [string, unknown, unknown],
+  env = deployment.alice.environment(),
+) {
+  const client = new (AClient as typeof Client)({ name: 'cursor', version: '2.4.1' });
+  const transport = new (ATransport as typeof StdioClientTransport)({
+    command: process.execPath,
+    args: [entry, 'mcp', 'orders-db'],
+    env,
+    stderr: 'ignore',
+  });
+  await client.connect(transport);
+  const call = async (name: string, input: Record<string, unknown> = {}) =>
+    (await client.callTool({ name, arguments: input })) as unknown as Answer;
+  return { client, call };
+}
+
+describe.each(revisions)('hoop mcp, to a client of %s', (...revision) => {
+  test('says of each tool whether it changes anything', async () => {
+    const { client } = await cursor(revision);
+    const { tools } = await client.listTools();
+    expect(Object.fromEntries(tools.map(({ name, annotations }) => [name, annotations?.readOnlyHint]))).toEqual({
+      query: true,
+      execute: false,
+      transaction: false,
+      list_tables: true,
+      describe_table: true,
+      explain: true,
+    });
+    await client.close();
+  });
+
+  test('reads and changes the resource, and the record has every statement with both identities and the call', async () => {
+    const { client, call } = await cursor(revision);
+    const made = await call('execute', { sql: 'create table if not exists orders (id int primary key, item text)' });
+    expect(made).toMatchObject({ structuredContent: { command: 'CREATE TABLE', rowCount: null } });
+    await call('execute', { sql: 'delete from orders' });
+    const inserted = await call('execute', {
+      sql: 'insert into orders values ($1, $2), (2, null) returning id',
+      params: [1, "it's"],
+    });
+    expect(inserted.structuredContent).toMatchObject({ columns: ['id'], rows: [['1'], ['2']], rowCount: 2 });
+    const read = await call('query', { sql: 'select * from orders order by id' });
+    expect(read.structuredContent).toMatchObject({
+      rows: [
+        ['1', "it's"],
+        ['2', null],
+      ],
+      more: false,
+    });
+    await client.close();
+    const session = await deployment.session(
+      ({ actor, state, statements }) => actor === 'cursor' && state === 'sealed' && statements >= 6,
+    );
+    expect(session).toMatchObject({ user: 'alice', actor: 'cursor', resource: 'orders-db' });
+    const statements = await deployment.statements(session.id);
+    expect(statements.map(({ text, outcome }) => [text, outcome?.status])).toEqual([
+      ['create table if not exists orders (id int primary key, item text)', 'ok'],
+      ['delete from orders', 'ok'],
+      ['insert into orders values ($1, $2), (2, null) returning id', 'ok'],
+      ['BEGIN TRANSACTION READ ONLY', 'ok'],
+      ['select * from orders order by id', 'ok'],
+      ['ROLLBACK', 'ok'],
+    ]);
+  });
+});
+
+describe('hoop mcp', () => {
+  const newest = revisions[0];
+
+  test('query cannot change anything; execute and transaction take no transaction control', async () => {
+    const { client, call } = await cursor(newest);
+    await call('execute', { sql: 'create table kept (n int)' });
+    for (const sql of [
+      'insert into kept values (1)',
+      'with x as (insert into kept values (2) returning n) select * from x',
+    ]) {
+      const refused = await call('query', { sql });
+      expect(refused).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('ERROR 25006') }] });
+    }
+    await call('query', { sql: 'commit' });
+    const two = await call('query', { sql: 'select 1; insert into kept values (3)' });
+    expect(two.content[0]!.text).toContain('ERROR 42601');
+    for (const sql of ['begin', '/* /* */ */ -- x\n ; COMMIT', 'savepoint s'])
+      expect((await call('execute', { sql })).content[0]!.text).toContain('transaction');
+    const failed = await call('transaction', {
+      statements: [{ sql: 'insert into kept values (4)' }, { sql: 'insert into kept values ($1)', params: ['four'] }],
+    });
+    expect(failed.content[0]!.text).toMatch(/ERROR 22P02[\s\S]*statement 2 of 2; nothing was committed/);
+    const done = await call('transaction', {
+      statements: [{ sql: 'insert into kept values (5)' }, { sql: 'select 6' }],
+    });
+    expect(done.structuredContent).toMatchObject({ committed: true });
+    expect((await call('query', { sql: 'select n from kept' })).structuredContent).toMatchObject({ rows: [['5']] });
+    await client.close();
+  });
+
+  test('bounds what it answers, and says so; nothing crosses from call to call', async () => {
+    const { client, call } = await cursor(newest);
+    const many = await call('query', { sql: 'select generate_series(1, 100000)', limit: 3 });
+    expect(many.structuredContent).toMatchObject({ rows: [['1'], ['2'], ['3']], more: true });
+    expect(many.structuredContent!['note']).toMatch(/more rows than the 3 shown/);
+    await call('execute', { sql: "set application_name = 'leftover'" });
+    const name = await call('query', { sql: 'show application_name' });
+    expect(name.content[0]!.text).not.toContain('leftover');
+    const copy = await call('execute', { sql: 'copy kept from stdin' });
+    expect(copy.isError).toBe(true);
+    await client.close();
+  });
+
+  test('helps a model that is wrong: SQLSTATE, hint and place', async () => {
+    const { client, call } = await cursor(newest);
+    const wrong = await call('query', { sql: 'select * from ordres' });
+    expect(wrong).toMatchObject({ isError: true });
+    expect(wrong.content[0]!.text).toMatch(
+      /^ERROR 42P01: relation "ordres" does not exist\nAt character 15 of the statement\.$/,
+    );
+    const described = await call('describe_table', { table: 'kept' });
+    expect(described.structuredContent).toMatchObject({ columns: { rows: [['n', 'integer', 't', null, 'f', null]] } });
+    const plan = await call('explain', { sql: 'select * from kept where n = 1' });
+    expect(plan.content[0]!.text).toContain('Seq Scan on kept');
+    const tables = await call('list_tables', { schema: 'public' });
+    expect(tables.content[0]!.text).toContain('"kept"');
+    await client.close();
+  });
+
+  test('says where to sign in when nobody is, and works once that is done', async () => {
+    const fresh = new Cli({ HOOP_GATEWAY: deployment.url });
+    const { client, call } = await cursor(newest, fresh.environment());
+    const asked = await call('query', { sql: 'select 1' });
+    expect(asked).toMatchObject({ isError: true });
+    const [, page = '', code = ''] = /open (\S+) and enter (\S+)/.exec(asked.content[0]!.text) ?? [];
+    expect((await call('query', { sql: 'select 1' })).content[0]!.text).toContain(code);
+    const verificationUriComplete = `${page}?user_code=${code}`;
+    await approveDevice({
+      verificationUriComplete,
+      user: 'alice',
+      password: deployment.password,
+      fetch: fetch as never,
+    });
+    await until(async () => (await call('query', { sql: 'select 1' })).isError !== true);
+    await client.close();
+    fresh.remove();
+  });
+
+  test('two windows are two identities, and each ends with its window', async () => {
+    const one = await cursor(newest);
+    const other = await cursor(newest);
+    await one.call('query', { sql: "select 'window one'" });
+    await other.call('query', { sql: "select 'window two'" });
+    const live = (await deployment.sessions()).filter(({ state }) => state === 'live');
+    expect(live).toHaveLength(2);
+    await one.client.close();
+    await other.client.close();
+    await until(async () => (await deployment.sessions()).every(({ state }) => state === 'sealed'));
+    expect((await deployment.sessions()).every(({ reason }) => reason === 'client_closed')).toBe(true);
+  });
+});
