@@ -185,7 +185,7 @@ const offered = ({ name, protocol, address, database, tls, results, redact }: Re
   database: database ?? name,
   tls: tls.mode,
   results,
-  redact,
+  ...(redact && { redact }),
 });
 
 function unexpected(error: unknown, log: Log): UserError {

@@ -34,8 +34,8 @@ const resourceConfigSchema = z.strictObject({
   credentials: z.strictObject({ user: z.string().min(1), password: secretSchema.optional() }),
   /** What the record keeps of results: a digest, or the rows too, up to a bound (limits.resultBytesKeptMax). */
   results: z.enum(['digest', 'rows']).default('digest'),
-  /** What the record leaves out besides passwords. */
-  redact: z.array(z.enum(['pgcrypto'])).default(['pgcrypto']),
+  /** What the record leaves out besides passwords; absent: all that the protocol knows. */
+  redact: z.array(z.enum(['pgcrypto'])).optional(),
 });
 export type ResourceConfig = z.infer<typeof resourceConfigSchema>;
 

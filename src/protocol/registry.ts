@@ -10,6 +10,6 @@ export const protocolNamed = (name: string): Protocol | undefined =>
 export const protocolNames = (): string[] => protocols.map((protocol) => protocol.name);
 
 /** What decoders need besides code; a gateway awaits it before it takes sessions. */
-export const loadProtocols = async (): Promise<void> => {
-  await Promise.all(protocols.map((protocol) => protocol.load?.()));
-};
+export async function loadProtocols(): Promise<void> {
+  for (const protocol of protocols) await protocol.load?.();
+}

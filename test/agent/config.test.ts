@@ -17,7 +17,7 @@ describe('agent.yaml', () => {
     const config = parseAgentConfig(`resources: [${resource}]`, '/etc/hoop/agent.yaml');
     expect(config).toMatchObject({
       stateDir: '/etc/hoop/hoop-agent',
-      resources: [{ tls: { mode: 'prefer' }, results: 'digest', redact: ['pgcrypto'] }],
+      resources: [{ tls: { mode: 'prefer' }, results: 'digest' }],
     });
   });
 

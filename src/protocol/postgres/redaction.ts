@@ -2,7 +2,7 @@ import { randomBytes as secureBytes } from 'node:crypto';
 import { ProtocolError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import type { Parameter } from '../event.ts';
-import { withheld } from '../withheld.ts';
+import { withholding, type Commit } from '../withheld.ts';
 import { holdsPassword } from './connection-string.ts';
 import { NotParsed } from './grammar.ts';
 import { findSecrets, type Secret } from './redaction-find.ts';
@@ -26,8 +26,8 @@ export interface Reading {
 
 export interface RedactorOptions {
   /** Names of what is withheld besides passwords: `pgcrypto`. */
-  redact?: readonly string[];
-  randomBytes?: (size: number) => Uint8Array;
+  redact?: readonly string[] | undefined;
+  randomBytes?: ((size: number) => Uint8Array) | undefined;
 }
 
 /** SQL's prepared statements with secret parameters; past it the stream is refused, not the memory spent. */
@@ -36,13 +36,13 @@ const preparedMax = 1000;
 /** Keeps one stream's secrets out of its record: docs/decisions/0011-redaction.md. */
 export class Redactor {
   readonly #withPgcrypto: boolean;
-  readonly #randomBytes: (size: number) => Uint8Array;
+  readonly #withhold: Commit;
   /** Prepared statements, by Parse or PREPARE, of which some parameter is a secret: for EXECUTE in SQL. */
   readonly #prepared = new Map<string, Secrets>();
 
   constructor({ redact = ['pgcrypto'], randomBytes = secureBytes }: RedactorOptions = {}) {
     this.#withPgcrypto = redact.includes('pgcrypto');
-    this.#randomBytes = randomBytes;
+    this.#withhold = withholding(randomBytes);
   }
 
   /** Undefined where nothing is to be withheld. Throws ProtocolError where finding out would take too long. */
@@ -75,7 +75,7 @@ export class Redactor {
       return { text: this.#without(bytes, secrets), redactions: secrets.map(({ rule }) => rule), parameters };
     } catch (error) {
       if (!(error instanceof NotParsed)) throw error;
-      const text = Buffer.from(withheld(bytes, this.#randomBytes));
+      const text = Buffer.from(this.#withhold(bytes));
       return { text, redactions: [unreadable], parameters: 'all' };
     }
   }
@@ -85,7 +85,7 @@ export class Redactor {
     let at = 0;
     for (const { start, end, quotes } of secrets) {
       const around = "'".repeat(quotes);
-      const shown = `${around}${withheld(text.subarray(start, end), this.#randomBytes)}${around}`;
+      const shown = `${around}${this.#withhold(text.subarray(start, end))}${around}`;
       pieces.push(text.subarray(at, start), Buffer.from(shown));
       at = end;
     }
@@ -101,7 +101,7 @@ export class Redactor {
       if (rule === undefined || value === null) return parameter;
       if (rule === 'connection-string' && !holdsPassword(Buffer.from(value).toString())) return parameter;
       redactions.push(`$${index + 1} ${rule}`);
-      return { type, format: 0, value: Buffer.from(withheld(value, this.#randomBytes)) };
+      return { type, format: 0, value: Buffer.from(this.#withhold(value)) };
     });
     return { parameters: kept, redactions };
   }

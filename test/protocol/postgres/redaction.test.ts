@@ -104,9 +104,7 @@ describe('what holds a secret is withheld, and nothing besides', () => {
     if (parts.length === 1) return expect(recorded(sql)).toBeUndefined();
     // Inside of a literal the quotes are doubled.
     const wanted = parts
-      .map((part, index) =>
-        index % 2 === 0 ? part : `${part.startsWith("''") && part.length > 2 ? "''⟨…⟩''" : "'⟨…⟩'"}`,
-      )
+      .map((part, index) => (index % 2 === 0 ? part : part.startsWith("''") && part.length > 2 ? "''⟨…⟩''" : "'⟨…⟩'"))
       .join('');
     expect(recorded(sql)).toBe(wanted.replaceAll("''⟨…⟩''''⟨…⟩''", "''⟨…⟩''"));
     expect(rules(sql)).toContain(rule);
