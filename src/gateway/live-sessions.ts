@@ -52,6 +52,7 @@ export class LiveSessions {
   /** Authorises and opens; the genesis entry is durable when this resolves. Throws UserError. */
   async open(principal: Principal, request: TunnelOpen): Promise<GatewaySession> {
     this.#authorise(principal, request.resource);
+    await this.#recordAgain();
     const root = await this.#rootOf(principal, request);
     // Again, and without a pause up to the map: rights, the link and the count may have changed while the predecessor ended.
     const { link, resource } = this.#authorise(principal, request.resource);
@@ -65,6 +66,18 @@ export class LiveSessions {
       throw error;
     }
     return session;
+  }
+
+  /** After the record has failed and all sessions with it: the next one finds out whether it can be written again. Throws HOOP_RECORDER. */
+  async #recordAgain(): Promise<void> {
+    const { recorder, log } = this.#parts;
+    if (!recorder.hasFailed) return;
+    await Promise.all([...this.#sessions.values()].map(({ session }) => session.ended));
+    const { interrupted } = await recorder.resume();
+    log.info(
+      { interrupted },
+      'the record can be written again; what was durable of the sessions that failed is sealed',
+    );
   }
 
   #authorise(principal: Principal, name: string): { link: AgentLink; resource: LinkResource } {

@@ -4,12 +4,13 @@ import { createGenesis, type SessionFacts } from '../recording/genesis.ts';
 import { parseSessionId, sessionIdBytes } from '../recording/session-id.ts';
 import type { Clock } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
+import { limits } from '../shared/limits.ts';
 import { version } from '../shared/version.ts';
 import { Archive } from '../store/archive.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { JournalFault } from '../store/journal-scan.ts';
 import { Journal } from '../store/journal.ts';
-import { recover } from './recovery.ts';
+import { recover, type Recovered } from './recovery.ts';
 import { Sealer } from './sealer.ts';
 import { SessionRecorder, type StreamRecorder } from './session-recorder.ts';
 
@@ -21,7 +22,7 @@ export interface RecorderOptions {
   clock: Clock;
   randomBytes: (size: number) => Uint8Array;
   gatewayKeyId: string;
-  /** Called once, when nothing can be recorded any more (disk full, failed, too slow): all sessions have to end. */
+  /** Called when nothing can be recorded any more (disk full, failed, too slow): all sessions have to end, see `resume`. */
   onFailure: (error: UserError) => void;
   /** Bounds that tests make smaller (shared/limits.ts has the product's). */
   segmentBytes?: number;
@@ -36,8 +37,12 @@ export class Recorder {
   readonly #archive: Archive;
   readonly #sealer: Sealer;
   readonly #salts: () => Uint8Array;
-  readonly #agentOrdinals: Map<string, number>;
+  #agentOrdinals: Map<string, number>;
   #ordinal: number;
+  /** What the last failure left is not ended yet. */
+  #hasFailed = false;
+  #resuming: Promise<Recovered> | undefined;
+  #triedMicros = -Infinity;
   /** Sessions of the last run that had not ended; they are sealed as interrupted. */
   readonly interrupted: number;
   /** Sessions of which the journal has entries that cannot be read in full; they stay in the journal. */
@@ -64,11 +69,15 @@ export class Recorder {
 
   static async open(options: RecorderOptions): Promise<Recorder> {
     const { dataDir, catalog, clock, onFailure, segmentBytes, pendingBytesMax, durableMillisMax } = options;
-    let opened = false; // until then a failure is thrown, and nobody is there to be told
+    let opened: Recorder | undefined; // until then a failure is thrown, and nobody is there to be told
     const journal = await Journal.open({
       dataDir,
       clock,
-      onFailure: (error) => opened && onFailure(error),
+      onFailure: (error) => {
+        if (!opened) return;
+        opened.#hasFailed = true;
+        onFailure(error);
+      },
       ...(segmentBytes !== undefined && { segmentBytes }),
       ...(pendingBytesMax !== undefined && { pendingBytesMax }),
       ...(durableMillisMax !== undefined && { durableMillisMax }),
@@ -83,8 +92,8 @@ export class Recorder {
         throw error;
       });
     if (journal.failure) throw journal.failure;
-    opened = true;
-    return new Recorder(options, { journal, archive, sealer, salts }, recovered);
+    opened = new Recorder(options, { journal, archive, sealer, salts }, recovered);
+    return opened;
   }
 
   /** Opens a session and appends its genesis entry; nothing may be forwarded before `durable()`. Throws HOOP_RECORDER. */
@@ -112,9 +121,39 @@ export class Recorder {
       catalog.openedBy(genesis, startedMicros);
     } catch (error) {
       session.seal('recorder_failed').catch(() => undefined); // the journal keeps what is durable, the caller gets the cause
-      throw error;
+      return cannotOpen(this.#options.dataDir)(error);
     }
     return session;
+  }
+
+  /** After a failure nothing can be recorded before `resume`. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
+  /**
+   * After a failure, when all sessions have ended: goes on in a fresh segment if the disk takes one, and seals as interrupted, as a start
+   * would, what the failure left. Rejects with HOOP_RECORDER while it does not. May be called by many at a time.
+   */
+  resume(): Promise<Recovered> {
+    this.#resuming ??= this.#resume().finally(() => (this.#resuming = undefined));
+    return this.#resuming;
+  }
+
+  async #resume(): Promise<Recovered> {
+    const { dataDir, clock, catalog } = this.#options;
+    const [journal, now] = [this.#journal, clock.monotonicMicros()];
+    // Each try may write a segment: clients that come back do not decide how often.
+    if (journal.failure && now - this.#triedMicros < limits.recorderRetryMillis * 1000) throw journal.failure;
+    this.#triedMicros = now;
+    await journal.resume();
+    const parts = { journal, archive: this.#archive, sealer: this.#sealer, catalog, clock, salts: this.#salts };
+    const recovered = await recover(parts).catch(cannotOpen(dataDir));
+    if (journal.failure) throw journal.failure;
+    this.#ordinal = recovered.ordinal;
+    this.#agentOrdinals = catalog.agentOrdinals();
+    this.#hasFailed = false;
+    return recovered;
   }
 
   /** A session's entries, checked: of a live one those that are durable by now. Throws HOOP_NOT_FOUND, HOOP_RECORD_DAMAGED. */

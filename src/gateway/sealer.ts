@@ -32,7 +32,10 @@ export class Sealer {
 
   /** Tries again what the archive did not take. */
   async retry(): Promise<void> {
-    for (const session of this.#waiting) if (this.#waiting.delete(session)) await this.#toArchive(session);
+    for (const session of this.#waiting) {
+      const isStillThere = this.#journal.session(session.id) !== undefined; // recovery may have been faster
+      if (this.#waiting.delete(session) && isStillThere) await this.#toArchive(session);
+    }
   }
 
   async catalog(session: JournalSession): Promise<void> {

@@ -31,6 +31,8 @@ export interface StreamRecorder extends EventSink {
 export class SessionRecorder {
   readonly #parts: SessionRecorderParts;
   readonly #journalSession: JournalSession;
+  /** A failure of the journal ends this recorder for good: what it has in hand was not durable, and others may not be written again. */
+  readonly #epoch: number;
   readonly #chain: SessionChain;
   readonly #ledger = new SessionLedger();
   #sealing: Promise<void> | undefined;
@@ -39,6 +41,7 @@ export class SessionRecorder {
   constructor(idBytes: Uint8Array, parts: SessionRecorderParts) {
     this.#parts = parts;
     this.#journalSession = parts.journal.begin(idBytes);
+    this.#epoch = parts.journal.epoch;
     this.#chain = new SessionChain(idBytes);
   }
 
@@ -94,7 +97,7 @@ export class SessionRecorder {
 
   /** Resolves when everything appended so far is durable; rejects with HOOP_RECORDER when that can no longer be. */
   durable(): Promise<void> {
-    return this.#parts.journal.durable();
+    return this.#parts.journal.durable(this.#epoch);
   }
 
   /**
@@ -140,7 +143,7 @@ export class SessionRecorder {
       });
     }
     const entry = this.#chain.next(stream, body, timeMicros, this.#parts.salts());
-    this.#parts.journal.append(this.#journalSession, entry);
+    this.#parts.journal.append(this.#journalSession, entry, this.#epoch);
     const sequence = this.#chain.seq;
     this.#chain.accept(entry);
     this.#ledger.add(sequence, stream, body);

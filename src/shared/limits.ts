@@ -6,6 +6,8 @@ export const limits = {
   startupBytesMax: 10_000,
   /** A text that may hold a secret is parsed before it is recorded, while all streams wait: 0.1 s, at worst (all of it secrets) 0.6 s. */
   secretTextBytesMax: 512 * 1024,
+  /** What is kept of one statement's result where rows are kept, before compression; a screen of rows is kilobytes. The rest is digested. */
+  resultBytesKeptMax: 1024 * 1024,
   /** Bytes of incomplete messages held for all streams of one gateway; past it no more is read. */
   heldBytesMax: 512 * 1024 * 1024,
   /** A login that takes longer is a socket that somebody forgot, or holds on purpose. */
@@ -37,6 +39,8 @@ export const limits = {
   controlBytesMax: 64 * 1024,
   /** A recorder that has not made an entry durable for that long has failed: the session ends (invariant 3). */
   durableMillisMax: 10_000,
+  /** Between two tries to record again after a failure: each may write a whole segment. */
+  recorderRetryMillis: 2_000,
   /** Entries appended but not yet durable, over all sessions; past it append fails. */
   pendingBytesMax: 256 * 1024 * 1024,
   /** Preallocated size of one journal segment. */

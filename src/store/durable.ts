@@ -24,6 +24,7 @@ export class SegmentFile {
   readonly bytes: number;
   #fenced: unknown;
   #busy = false;
+  #written: Promise<unknown> = Promise.resolve();
 
   private constructor(handle: FileHandle, bytes: number) {
     this.#handle = handle;
@@ -52,9 +53,10 @@ export class SegmentFile {
     if (this.#fenced !== undefined) throw this.#fenced;
     assert(!this.#busy, 'one batch is written at a time');
     this.#busy = true;
+    const written = writeAll(this.#handle.fd, buffers, offset).then(() => dataSync(this.#handle.fd));
+    this.#written = written.catch(() => undefined);
     try {
-      await writeAll(this.#handle.fd, buffers, offset);
-      await dataSync(this.#handle.fd);
+      await written;
     } catch (error) {
       this.#fenced ??= error;
       throw error;
@@ -69,7 +71,9 @@ export class SegmentFile {
     this.#fenced ??= reason;
   }
 
+  /** When a write under way has ended, however it ends: the descriptor must not be another file's by then. */
   async close(): Promise<void> {
+    await this.#written;
     await this.#handle.close();
   }
 }

@@ -131,7 +131,7 @@ export class GroupCommit {
   fence(cause: unknown, message: string): void {
     if (this.#fenced) return;
     this.#fenced = new UserError('HOOP_RECORDER', message, {
-      next: 'look at the disk of the data directory, then restart the gateway; what was durable is recovered',
+      next: 'look at the disk of the data directory; when it takes writes again, new sessions can be opened, and what was durable is kept',
       cause,
     });
     this.#next?.reject(this.#fenced);

@@ -19,7 +19,7 @@ import { readHeader, scanSegment, type JournalFault } from './journal-scan.ts';
 export interface JournalOptions {
   dataDir: string;
   clock: Clock;
-  /** Called once, when nothing can be recorded any more. */
+  /** Called when nothing can be recorded any more: until `resume`. */
   onFailure: (error: UserError) => void;
   segmentBytes?: number;
   pendingBytesMax?: number;
@@ -37,7 +37,7 @@ export interface JournalSession {
 export class Journal {
   readonly #directory: string;
   readonly #options: Required<JournalOptions>;
-  readonly #commit: GroupCommit;
+  #commit: GroupCommit;
   readonly #sessions = new Map<string, JournalSession>();
   /** Sessions and readers that need a segment. */
   readonly #uses = new Map<number, Set<object>>();
@@ -48,17 +48,27 @@ export class Journal {
   #durableAt = { segment: 0, offset: 0 };
   #writtenSegment = 0;
   #closed = false;
+  /** Grows with every failure: what was begun in an earlier epoch can never go on. */
+  #epoch = 0;
+  #lastFailure: UserError | undefined;
+  #isStarting = true;
 
   private constructor(options: Required<JournalOptions>) {
     this.#options = options;
     this.#directory = join(options.dataDir, 'journal');
-    this.#commit = new GroupCommit({
-      write: (batch) => this.#write(batch),
-      pendingBytesMax: options.pendingBytesMax,
-      durableMillisMax: options.durableMillisMax,
+    this.#commit = this.#newCommit();
+  }
+
+  #newCommit(): GroupCommit {
+    const { pendingBytesMax, durableMillisMax } = this.#options;
+    const commit: GroupCommit = new GroupCommit({
+      write: (batch) => this.#write(batch, commit),
+      pendingBytesMax,
+      durableMillisMax,
       lazyMillis: 20,
       onFence: (error) => this.#fenced(error),
     });
+    return commit;
   }
 
   /** Reads what is there, then begins a new segment. `faults` names what cannot be read. */
@@ -69,6 +79,7 @@ export class Journal {
       await makeDirectory(journal.#directory);
       await journal.#readSegments();
       await journal.#startSegment();
+      journal.#isStarting = false;
     } catch (error) {
       await journal.close();
       throw error;
@@ -96,7 +107,8 @@ export class Journal {
   }
 
   /** Takes an entry (and owns its buffer from now on). Not durable yet. Throws HOOP_RECORDER, and has then changed nothing. */
-  append(session: JournalSession, entry: Buffer): void {
+  append(session: JournalSession, entry: Buffer, epoch = this.#epoch): void {
+    if (epoch !== this.#epoch) throw this.#lastFailure!;
     const bytes = recordHeadBytes + entry.length;
     this.#commit.admit(bytes);
     const batch = this.#roomFor(bytes);
@@ -108,14 +120,38 @@ export class Journal {
     this.#commit.added(bytes);
   }
 
-  /** Why nothing can be recorded any more, once that is so. */
+  /** To be given to `append` and `durable` by whoever must not outlive a failure. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Why nothing can be recorded now. */
   get failure(): UserError | undefined {
     return this.#commit.fenced;
   }
 
   /** Resolves when all that was appended so far is durable; rejects with HOOP_RECORDER when that can no longer be. */
-  durable(): Promise<void> {
-    return this.#commit.durable();
+  durable(epoch = this.#epoch): Promise<void> {
+    return epoch === this.#epoch ? this.#commit.durable() : Promise.reject(this.#lastFailure!);
+  }
+
+  /**
+   * After a failure: goes on in a fresh segment, which names the last durable offset of the one that failed. What was not durable then is
+   * gone for good, also where it reached the disk. Rejects with HOOP_RECORDER while the disk takes nothing.
+   */
+  async resume(): Promise<void> {
+    if (!this.failure) return;
+    this.#isStarting = true;
+    try {
+      await this.#dropWhatFailed();
+      this.#commit = this.#newCommit();
+      await this.#startSegment();
+    } catch (error) {
+      this.#commit.fence(error, `the record cannot be written: ${(error as Error).message}`);
+      throw this.failure ?? error;
+    } finally {
+      this.#isStarting = false;
+    }
   }
 
   /** The session's durable entries, in order. Holds about a MiB, or one entry. */
@@ -140,7 +176,10 @@ export class Journal {
   async close(): Promise<void> {
     this.#closed = true;
     if (!this.#commit.fenced) await this.durable().catch(() => undefined);
-    for (const file of this.#files.values()) await file.then((open) => open.close()).catch(() => undefined);
+    for (const file of this.#files.values()) {
+      const closed = file.then((open) => open.close()).catch(() => undefined);
+      if (!this.#commit.fenced) await closed; // a disk that does not answer must not hold up the end
+    }
     this.#files.clear();
     const unused = [...this.#uses.keys()].length === 0 && !this.#commit.fenced;
     const needless =
@@ -193,9 +232,9 @@ export class Journal {
     this.#commit.added(bytes.length);
   }
 
-  async #write(batch: Batch): Promise<void> {
+  async #write(batch: Batch, commit: GroupCommit): Promise<void> {
     const file = await this.#file(batch.segment);
-    if (this.#commit.fenced) throw this.#commit.fenced;
+    if (commit.fenced) throw commit.fenced;
     await file.write(batch.finish(), batch.offset);
     if (batch.segment !== this.#durableAt.segment) void this.#leaveSegment(this.#durableAt.segment);
     this.#durableAt = { segment: batch.segment, offset: batch.offset + batch.bytes };
@@ -240,8 +279,24 @@ export class Journal {
   }
 
   #fenced(error: UserError): void {
+    this.#epoch++;
+    this.#lastFailure = error;
     for (const file of this.#files.values()) void file.then((open) => open.fence(error)).catch(() => undefined);
-    queueMicrotask(() => this.#options.onFailure(error)); // after those who wait have been told
+    if (!this.#isStarting) queueMicrotask(() => this.#options.onFailure(error)); // after those who wait have been told
+  }
+
+  /** Everything behind the last durable byte: open files, segments that hold nothing durable, places of entries in them. */
+  async #dropWhatFailed(): Promise<void> {
+    for (const file of this.#files.values()) void file.then((open) => open.close()).catch(() => undefined);
+    this.#at.segment = Math.max(this.#at.segment, ...this.#files.keys());
+    this.#files.clear();
+    const { segment: durable } = this.#durableAt;
+    await this.#removeSegments((segment) => segment > durable);
+    for (const session of this.sessions()) {
+      session.extents.splice(0, Infinity, ...this.#durableExtents(session));
+      if (session.extents.length === 0) this.#sessions.delete(session.id);
+    }
+    for (const segment of [...this.#uses.keys()].filter((used) => used > durable)) this.#uses.delete(segment);
   }
 
   // ── which segments are needed ─────────────────────────────────────────────
