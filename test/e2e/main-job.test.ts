@@ -1,30 +1,13 @@
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PostgresServer } from '../../src/demo/postgres.ts';
+import { describe, expect, test } from 'vitest';
 import { postgresServers } from '../support/postgres.ts';
-import { startStack, type Connected, type Stack } from '../support/stack.ts';
-import type { SignedIn } from '../support/identity-gateway.ts';
-
-const at = ({ port, user, password, database }: Connected) => ({ host: '127.0.0.1', port, user, password, database });
+import { aliceAtOrders, at } from '../support/alice.ts';
 
 describe.each(postgresServers)('through hoop to $name', ({ start }) => {
-  let server: PostgresServer;
-  let stack: Stack;
-  let alice: SignedIn;
-
-  beforeAll(async () => {
-    server = await start({ database: 'orders' });
-    stack = await startStack({ postgres: server });
-    await stack.addUser('alice');
-    alice = await stack.signIn('alice');
-  });
-  afterAll(async () => {
-    await stack?.[Symbol.asyncDispose]();
-    await server?.stop();
-  });
+  const here = aliceAtOrders(start);
 
   test('what a driver asks is answered, and in the record with parameters and outcome, in order, once', async () => {
-    const connected = await stack.connect(alice);
+    const connected = await here.stack.connect(here.alice);
     const client = new pg.Client(at(connected));
     await client.connect();
     await client.query('create table items (id int primary key, name text)');
@@ -38,7 +21,7 @@ describe.each(postgresServers)('through hoop to $name', ({ start }) => {
     const { session } = connected;
     await connected.close();
 
-    const statements = await stack.statements(alice, session);
+    const statements = await here.stack.statements(here.alice, session);
     expect(statements.map(({ verb, text, outcome }) => [verb, text, outcome?.status, outcome?.tag])).toEqual([
       ['query', 'create table items (id int primary key, name text)', 'ok', 'CREATE TABLE'],
       ['execute', 'insert into items values ($1, $2), ($3, $4)', 'ok', 'INSERT 0 2'],
@@ -52,7 +35,7 @@ describe.each(postgresServers)('through hoop to $name', ({ start }) => {
       null,
     ]);
     expect(statements[3]?.outcome).toMatchObject({ errorCode: '42P01' });
-    expect(await stack.session(alice, session)).toMatchObject({
+    expect(await here.stack.session(here.alice, session)).toMatchObject({
       user: 'alice',
       actor: 'cursor',
       resource: 'orders-db',

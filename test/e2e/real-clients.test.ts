@@ -1,53 +1,25 @@
 import { Readable } from 'node:stream';
 import pg from 'pg';
 import Cursor from 'pg-cursor';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PostgresServer } from '../../src/demo/postgres.ts';
-import type { SignedIn } from '../support/identity-gateway.ts';
+import { describe, expect, test } from 'vitest';
 import { postgresServers } from '../support/postgres.ts';
 import { run } from '../support/run.ts';
-import { startStack, type Connected, type Stack } from '../support/stack.ts';
+import type { Connected } from '../support/stack.ts';
+import { aliceAtOrders, at, libpqEnvironment } from '../support/alice.ts';
 
-const at = ({ port, user, password, database }: Connected | PostgresServer) => ({
-  host: '127.0.0.1',
-  port,
-  user,
-  password,
-  database,
-});
-const environment = (target: Connected | PostgresServer) => ({
-  PGHOST: '127.0.0.1',
-  PGPORT: String(target.port),
-  PGUSER: target.user,
-  PGPASSWORD: target.password,
-  PGDATABASE: target.database,
-});
 const copyBytes = 100 * 1024 * 1024;
 
 describe.each(postgresServers)('real clients through hoop to $name', ({ start }) => {
-  let server: PostgresServer;
-  let stack: Stack;
-  let alice: SignedIn;
-
-  beforeAll(async () => {
-    server = await start({ database: 'orders' });
-    stack = await startStack({ postgres: server });
-    await stack.addUser('alice');
-    alice = await stack.signIn('alice');
-  });
-  afterAll(async () => {
-    await stack?.[Symbol.asyncDispose]();
-    await server?.stop();
-  });
+  const here = aliceAtOrders(start);
 
   /** Runs with a session of its own; gives what the record says of it. */
   const recorded = async (act: (connected: Connected) => Promise<void>) => {
-    const connected = await stack.connect(alice);
+    const connected = await here.stack.connect(here.alice);
     const { session } = connected;
     await act(connected);
     await connected.idle();
     await connected.close();
-    return stack.statements(alice, session);
+    return here.stack.statements(here.alice, session);
   };
 
   test('psql: a script with every kind of statement gives what it gives directly', async () => {
@@ -63,11 +35,11 @@ describe.each(postgresServers)('real clients through hoop to $name', ({ start })
       drop table psql_t;
     `;
     const args = ['-X', '-q', '-v', 'VERBOSITY=terse'];
-    const direct = await run('psql', args, { env: environment(server), input: script });
+    const direct = await run('psql', args, { env: libpqEnvironment(here.server), input: script });
     let through = direct;
     const statements = await recorded(async (connected) => {
       through = await run('psql', args, {
-        env: { ...environment(connected), PGREQUIREAUTH: 'scram-sha-256' },
+        env: { ...libpqEnvironment(connected), PGREQUIREAUTH: 'scram-sha-256' },
         input: script,
       });
     });
@@ -149,11 +121,11 @@ describe.each(postgresServers)('real clients through hoop to $name', ({ start })
   test.each(['simple', 'extended', 'prepared'])(
     'pgbench -S -M %s with 8 clients: every transaction is recorded',
     async (mode) => {
-      await run('pgbench', ['-i', '-q', '-s', '1', '--no-vacuum'], { env: environment(server) });
+      await run('pgbench', ['-i', '-q', '-s', '1', '--no-vacuum'], { env: libpqEnvironment(here.server) });
       let transactions = 0;
       const statements = await recorded(async (connected) => {
         const ran = await run('pgbench', ['-n', '-S', '-M', mode, '-c', '8', '-j', '2', '-t', '50'], {
-          env: environment(connected),
+          env: libpqEnvironment(connected),
         });
         expect(ran.stderr).not.toMatch(/error|aborted/i);
         transactions = Number(/processed: (\d+)/.exec(ran.stdout)?.[1]);
@@ -175,7 +147,7 @@ describe.each(postgresServers)('real clients through hoop to $name', ({ start })
     const block = line.repeat(256);
     let digest = '';
     const statements = await recorded(async (connected) => {
-      const env = environment(connected);
+      const env = libpqEnvironment(connected);
       await run('psql', ['-X', '-c', 'create unlogged table big (t text)'], { env });
       const input = Readable.from(
         (function* () {
@@ -188,7 +160,10 @@ describe.each(postgresServers)('real clients through hoop to $name', ({ start })
       expect(out.stdoutBytes).toBe(copyBytes);
       digest = out.stdoutSha256;
     });
-    const direct = await run('psql', ['-X', '-c', 'copy big to stdout'], { env: environment(server), keepBytes: 1024 });
+    const direct = await run('psql', ['-X', '-c', 'copy big to stdout'], {
+      env: libpqEnvironment(here.server),
+      keepBytes: 1024,
+    });
     expect(digest).toBe(direct.stdoutSha256);
     const into = statements.find(({ text }) => text === 'copy big from stdin');
     expect(into?.outcome).toMatchObject({ status: 'ok', tag: `COPY ${count}` });
@@ -196,19 +171,19 @@ describe.each(postgresServers)('real clients through hoop to $name', ({ start })
     expect(statements.find(({ text }) => text === 'copy big to stdout')?.outcome?.resultBytes).toBeGreaterThanOrEqual(
       copyBytes,
     );
-    await run('psql', ['-X', '-c', 'drop table big'], { env: environment(server) });
+    await run('psql', ['-X', '-c', 'drop table big'], { env: libpqEnvironment(here.server) });
   }, 120_000);
 
   test('pg_dump gives the same dump as directly', async () => {
     const versionOf = /\d+/.exec((await run('pg_dump', ['--version'])).stdout)?.[0];
     const serverVersion = (
-      await run('psql', ['-XAtc', 'show server_version_num'], { env: environment(server) })
+      await run('psql', ['-XAtc', 'show server_version_num'], { env: libpqEnvironment(here.server) })
     ).stdout.slice(0, 2);
     const args = Number(versionOf) < Number(serverVersion) ? ['--schema-only'] : [];
-    const direct = await run('pg_dump', args, { env: environment(server), keepBytes: 1 << 28 });
+    const direct = await run('pg_dump', args, { env: libpqEnvironment(here.server), keepBytes: 1 << 28 });
     let through = direct;
     const statements = await recorded(async (connected) => {
-      through = await run('pg_dump', args, { env: environment(connected), keepBytes: 1 << 28 });
+      through = await run('pg_dump', args, { env: libpqEnvironment(connected), keepBytes: 1 << 28 });
     });
     // PostgreSQL 17 and later put a random key into a dump's \restrict line.
     const plain = (text: string) => text.replaceAll(/^\\(un)?restrict .*$/gm, '');

@@ -1,28 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { PostgresServer } from '../../src/demo/postgres.ts';
+import { expect, test } from 'vitest';
 import { linkPath, tunnelPath } from '../../src/shared/api.ts';
 import { controlRefusedSchema, linkChallengeSchema, tunnelOpenedSchema } from '../../src/shared/handshake.ts';
 import { handshakeVersion } from '../../src/shared/version.ts';
 import { readControl, writeControl } from '../../src/tunnel/control.ts';
 import { connectWebSocket } from '../../src/tunnel/websocket.ts';
-import { makeProof, type SignedIn } from '../support/identity-gateway.ts';
-import { startAnyPostgres } from '../support/postgres.ts';
-import { startStack, type Stack } from '../support/stack.ts';
+import { makeProof } from '../support/identity-gateway.ts';
+import { aliceAtOrders } from '../support/alice.ts';
 
-let server: PostgresServer;
-let stack: Stack;
-let alice: SignedIn;
-
-beforeAll(async () => {
-  server = await startAnyPostgres({ database: 'orders' });
-  stack = await startStack({ postgres: server });
-  await stack.addUser('alice');
-  alice = await stack.signIn('alice');
-});
-afterAll(async () => {
-  await stack?.[Symbol.asyncDispose]();
-  await server?.stop();
-});
+const here = aliceAtOrders();
 
 const { major, minor } = handshakeVersion;
 const skews = [
@@ -32,9 +17,9 @@ const skews = [
 ] as const;
 
 test.each(skews)('a client of %s', async (_what, version, refusal) => {
-  const url = new URL(tunnelPath, stack.gateway.url).href;
-  const dpop = await makeProof(alice.key, { htm: 'GET', htu: url, accessToken: alice.accessToken });
-  const headers = { authorization: `DPoP ${alice.accessToken}`, dpop };
+  const url = new URL(tunnelPath, here.stack.gateway.url).href;
+  const dpop = await makeProof(here.alice.key, { htm: 'GET', htu: url, accessToken: here.alice.accessToken });
+  const headers = { authorization: `DPoP ${here.alice.accessToken}`, dpop };
   const connection = await connectWebSocket(url.replace(/^http/, 'ws'), {
     headers,
     signal: new AbortController().signal,
@@ -51,7 +36,7 @@ test.each(skews)('a client of %s', async (_what, version, refusal) => {
 });
 
 test.each(skews)('an agent of %s', async (_what, version, refusal) => {
-  const url = new URL(linkPath, stack.gateway.url).href.replace(/^http/, 'ws');
+  const url = new URL(linkPath, here.stack.gateway.url).href.replace(/^http/, 'ws');
   const connection = await connectWebSocket(url, { signal: new AbortController().signal });
   const control = connection.open();
   await writeControl(control, { kind: 'hello', version, agentVersion: '9', publicKey: 'A'.repeat(43), resources: [] });
