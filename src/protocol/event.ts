@@ -6,7 +6,7 @@
  */
 export type Sequence = number;
 
-export type Event = StatementEvent | DataEvent | OutcomeEvent | StateEvent | RefusalEvent | CancelEvent;
+export type Event = StatementEvent | DataEvent | RowsEvent | OutcomeEvent | StateEvent | RefusalEvent | CancelEvent;
 
 /** A parameter exactly as the client sent it. `value: null` is SQL NULL; an empty Uint8Array is an empty value. */
 export interface Parameter {
@@ -62,6 +62,19 @@ export interface DataEvent {
   bytes: Uint8Array;
 }
 
+/**
+ * What the resource sent back for a statement, kept where its owner asked for it: whole messages, the first of them up to a bound.
+ * `OutcomeEvent.rowsKept` says how many rows that are.
+ */
+export interface RowsEvent {
+  kind: 'rows';
+  of: Sequence;
+  /** One gzip member. */
+  messages: Uint8Array;
+  /** Of the messages, uncompressed. */
+  messageBytes: number;
+}
+
 export type OutcomeStatus = 'ok' | 'error' | 'skipped' | 'cancelled' | 'suspended' | 'refused' | 'unknown';
 
 /** What came back for one statement. Never guessed: a crash leaves `unknown`. */
@@ -81,6 +94,8 @@ export interface OutcomeEvent {
   /** SHA-256 over the result messages as sent (row description, rows, copy data). */
   resultDigest?: Uint8Array;
   resultBytes?: number;
+  /** Rows that the record keeps, from the first on; absent where it keeps none by policy, or because something was withheld. */
+  rowsKept?: number;
 }
 
 /** Session state that changes what later statements mean (PostgreSQL ParameterStatus). */

@@ -15,6 +15,7 @@ export const entryKinds = [
   'note',
   'interrupted',
   'seal',
+  'rows',
 ] as const;
 export type EntryKind = (typeof entryKinds)[number];
 

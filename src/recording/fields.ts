@@ -65,6 +65,7 @@ export const fieldTable: Record<EntryKind, readonly Field[]> = {
     optional(16, 'class', 'utf8'),
   ],
   data: [field(4, 'of', 'u64'), field(20, 'bytes', 'bytes')],
+  rows: [field(4, 'of', 'u64'), field(21, 'messages', 'bytes'), field(22, 'messageBytes', 'u64')],
   outcome: [
     field(4, 'of', 'u64'),
     field(30, 'status', 'utf8'),
@@ -75,6 +76,7 @@ export const fieldTable: Record<EntryKind, readonly Field[]> = {
     optional(35, 'durationMicros', 'u64'),
     optional(36, 'resultDigest', 'bytes'),
     optional(37, 'resultBytes', 'u64'),
+    optional(38, 'rowsKept', 'u64'),
   ],
   state: [field(40, 'name', 'utf8'), field(41, 'value', 'utf8')],
   refusal: [

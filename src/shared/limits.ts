@@ -8,6 +8,8 @@ export const limits = {
   secretTextBytesMax: 512 * 1024,
   /** What is kept of one statement's result where rows are kept, before compression; a screen of rows is kilobytes. The rest is digested. */
   resultBytesKeptMax: 1024 * 1024,
+  /** What is kept of one statement's result where rows are kept, before compression; a screen of rows is kilobytes. The rest is digested. */
+  resultBytesKeptMax: 1024 * 1024,
   /** Bytes of incomplete messages held for all streams of one gateway; past it no more is read. */
   heldBytesMax: 512 * 1024 * 1024,
   /** A login that takes longer is a socket that somebody forgot, or holds on purpose. */

@@ -72,6 +72,8 @@ describe('an entry', () => {
       resultBytes: 2,
     },
     { kind: 'outcome', of: 4, status: 'unknown' },
+    { kind: 'outcome', of: 4, status: 'ok', rowsKept: 3 },
+    { kind: 'rows', of: 4, messages: Buffer.from('gz'), messageBytes: 12 },
     { kind: 'state', name: 'search_path', value: 'a, b' },
     { kind: 'refusal', reason: 'unknown-message', message: 'type 0x21', text: Buffer.from('!') },
     { kind: 'cancel' },

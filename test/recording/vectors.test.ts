@@ -81,6 +81,17 @@ const bodies: [number, EntryBody][] = [
       durationMicros: 250,
       resultDigest: Buffer.alloc(32, 0xd1),
       resultBytes: 40,
+      rowsKept: 1,
+    },
+  ],
+  [
+    1,
+    {
+      kind: 'rows',
+      of: 5,
+      // gzip of a DataRow with the value 42
+      messages: Buffer.from('1f8b080000000000000373616060e06160646060603231020006337a420d000000', 'hex'),
+      messageBytes: 13,
     },
   ],
   [1, { kind: 'data', of: 5, bytes: Buffer.from('d\0\0\0\u0006x\n') }],
@@ -88,8 +99,8 @@ const bodies: [number, EntryBody][] = [
   [1, { kind: 'cancel', of: 5 }],
   [1, { kind: 'stream-close', reason: 'client-closed' }],
   [0, { kind: 'note', name: 'expiry', facts: { at: '2026-09-21T14:13:20.000Z' } }],
-  [0, { kind: 'interrupted', lastDurable: 11 }],
-  [0, { kind: 'seal', reason: 'client_closed', entries: 14, statements: 1, errors: 1, streams: 1 }],
+  [0, { kind: 'interrupted', lastDurable: 12 }],
+  [0, { kind: 'seal', reason: 'client_closed', entries: 15, statements: 1, errors: 1, streams: 1 }],
 ];
 
 interface Vector {
@@ -189,7 +200,7 @@ it.runIf(python)('can be read and checked with nothing but Python’s standard l
     const read = JSON.parse(execFileSync(python!, [script, join(directory, 'r')], { encoding: 'utf8' })) as object[];
     expect(read).toHaveLength(entries.length);
     expect(read[3]).toMatchObject({ seq: 3, kind: 3, text: 'select $1, $2, $3' });
-    expect(read.at(-1)).toMatchObject({ seq: 13, kind: 12, hash: Buffer.from(head).toString('hex') });
+    expect(read.at(-1)).toMatchObject({ seq: 14, kind: 12, hash: Buffer.from(head).toString('hex') });
     const chain = Buffer.concat(files.chain);
     chain[chain.length - 200]! ^= 1;
     writeFileSync(join(directory, 'r.chain'), chain);
