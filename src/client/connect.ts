@@ -42,7 +42,8 @@ export async function connectResource(options: ConnectOptions): Promise<Connecti
       ...(actor === undefined ? {} : { actor }),
       ...(caFile === undefined ? {} : { caFile }),
     },
-    openPort: (onConnection) => openLocalPort({ onConnection, ...(remembered ? { port: remembered } : {}) }),
+    openPort: (onConnection, opening) =>
+      openLocalPort({ onConnection, opening, ...(remembered ? { port: remembered } : {}) }),
     signInAgain: async () => {
       if (process.env['HOOP_TOKEN']) throw tokenOver();
       await signInAgain({ gateway: url, send, store: await openTokenStore(), show: showPrompt, signal });

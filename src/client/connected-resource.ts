@@ -22,7 +22,10 @@ export type ConnectionState =
 
 export interface ConnectedResourceParts {
   request: Omit<TunnelRequest, 'signal' | 'continues'>;
-  openPort: (onConnection: (duplex: Duplex, evidence: StreamOpen['evidence']) => void) => Promise<LocalPort>;
+  openPort: (
+    onConnection: (duplex: Duplex, evidence: StreamOpen['evidence']) => void,
+    opening: () => Promise<Protocol['opening']>,
+  ) => Promise<LocalPort>;
   /** Called when the sign-in behind a successor session has gone; resolves when there is a new one. */
   signInAgain: () => Promise<void>;
   onState: (state: ConnectionState) => void;
@@ -68,7 +71,13 @@ export class ConnectedResource {
     const { onState, openPort } = this.#parts;
     onState({ state: 'opening' });
     // The port first: where it is taken, no session must stand in the record.
-    this.#port = await openPort((duplex, evidence) => void this.#carry(duplex, evidence));
+    this.#port = await openPort(
+      (duplex, evidence) => void this.#carry(duplex, evidence),
+      async () => {
+        await this.#opening?.catch(() => undefined); // a program may come as soon as the port is there
+        return this.#protocol?.opening;
+      },
+    );
     this.#opening = this.#openSession();
     try {
       return await this.#opening;

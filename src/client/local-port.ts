@@ -1,8 +1,10 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Protocol } from '../protocol/protocol.ts';
 import type { Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import { socketDuplex } from '../shared/socket-duplex.ts';
+import { openLocally } from './local-opening.ts';
 import { identifyPeer, type Evidence } from './peer-process.ts';
 import { portOwner } from './port-owner.ts';
 import { listenOnPath } from './socket-path.ts';
@@ -12,6 +14,8 @@ export interface LocalPortOptions {
   port?: number;
   /** Also listens on a unix socket, in a folder that only this user can enter. */
   socketPath?: string;
+  /** The protocol's, as soon as it is known; without it all bytes are passed on as they are. */
+  opening?: () => Promise<Protocol['opening']>;
   /** A program of this user connected. */
   onConnection: (duplex: Duplex, evidence: Evidence) => void;
   /** A process of another user connected and was turned away. */
@@ -58,20 +62,32 @@ export async function openLocalPort(options: LocalPortOptions): Promise<LocalPor
   };
 }
 
-function createLocalServer({ onConnection, onForeign }: LocalPortOptions, sockets: Set<Socket>): Server {
+function createLocalServer(options: LocalPortOptions, sockets: Set<Socket>): Server {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket);
+    socket.on('error', () => undefined); // the end that follows says it too
     socket.once('close', () => sockets.delete(socket));
-    const duplex = socketDuplex(socket);
-    void admit(socket).then((peer) => {
-      if (peer.kind === 'admitted') return onConnection(duplex, peer.evidence);
-      duplex.reset('not this user’s');
-      if (peer.kind === 'foreign') onForeign?.(peer.uid);
-    });
+    serve(socket, options).catch(() => socket.destroy()); // it went, or is no client of this protocol
   });
   // A little more than a session carries: the gateway says no in the client program's own protocol, and records it.
   server.maxConnections = limits.streamsPerSessionMax + limits.streamsRefusedMax;
   return server;
+}
+
+async function serve(socket: Socket, { onConnection, onForeign, opening }: LocalPortOptions): Promise<void> {
+  const peer = await admit(socket);
+  if (peer.kind === 'foreign') {
+    socketDuplex(socket).reset('not this user’s');
+    return onForeign?.(peer.uid);
+  }
+  const read = await opening?.();
+  const { duplex, isParting } = read
+    ? await openLocally(socket, read)
+    : { duplex: socketDuplex(socket), isParting: false };
+  if (peer.kind === 'admitted') return onConnection(duplex, peer.evidence);
+  // Whose it was cannot be known any more. It may still cancel: that takes a secret of a stream, and asks for no answer.
+  if (isParting) onConnection(duplex, {});
+  else duplex.reset('gone');
 }
 
 async function admit(socket: Socket) {

@@ -13,6 +13,8 @@ export interface Protocol {
   /** What decoding needs besides code (a grammar): a gateway awaits it before it takes sessions. */
   load?(): Promise<void>;
   createDecoder(options: DecoderOptions): Decoder;
+  /** Client side: what the first bytes of a connection to the local port ask for. Without it they all go to the gateway as they are. */
+  readonly opening?: (bytes: Uint8Array) => Opening;
   /** What a client program needs to reach the local port. */
   connectInfo(local: LocalEndpoint): ConnectInfo;
   /** One statement as a person would type it; control characters are the caller's to escape. */
@@ -28,6 +30,17 @@ export interface LocalEndpoint {
   password: string;
   database: string;
 }
+
+/** What a client program asks for before its login, between it and the local port. `length` bytes are the request; `answer` goes first. */
+export type Opening =
+  | { kind: 'incomplete' }
+  /** TLS, which the local port ends. The gateway sees what is inside. */
+  | { kind: 'tls'; length: number; answer: Uint8Array; alpn: string; alpnRequired: boolean }
+  /** An encryption that is not offered; the client goes on. */
+  | { kind: 'declined'; length: number; answer: Uint8Array }
+  /** A request that needs no answer, so that a client may have gone when it is read; its own secret proves it. */
+  | { kind: 'parting' }
+  | { kind: 'login' };
 
 export interface ConnectInfo {
   /** Printed for people and set as DATABASE_URL (or the protocol's own variable). */

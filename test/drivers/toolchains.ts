@@ -45,7 +45,13 @@ export const drivers: Record<string, () => Program> = {
     const path = `${join(folder.path, `postgresql-${pgjdbc}.jar`)}:${folder.path}`;
     return { file: 'java', args: ['-XX:TieredStopAtLevel=1', '-Dstdout.encoding=UTF-8', '-cp', path, 'Driver'] };
   },
-};
+  'tokio-postgres': () => {
+    const files = ['src/main.rs', 'Cargo.toml', 'Cargo.lock'].map((name) => source('tokio', name));
+    const manifest = source('tokio/Cargo.toml');
+    const folder = prepared('tokio', files, (target) => [
+      ['cargo', ['build', '-q', '--locked', '--manifest-path', manifest, '--target-dir', target]],
+    ]);
+    return 'missing' in folder ? folder : { file: join(folder.path, 'debug/hoop-drivers-tokio'), args: [] };
   },
 };
 

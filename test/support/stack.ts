@@ -154,7 +154,7 @@ async function connectTo(gateway: string, user: SignedIn, name: string, actor: s
         dpop: await makeProof(user.key, { htm: method, htu: url, accessToken: user.accessToken }),
       }),
     },
-    openPort: (onConnection) => openLocalPort({ onConnection }),
+    openPort: (onConnection, opening) => openLocalPort({ onConnection, opening }),
     signInAgain: async () => undefined,
     onState: (state) => {
       states.push(state);

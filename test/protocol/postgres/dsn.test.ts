@@ -29,6 +29,15 @@ test('the printed DSN works in the pg driver as it is', async () => {
   await client.end();
 });
 
+test('the pg driver connects by the environment alone', async () => {
+  const { environment } = postgres.connectInfo({ ...local, port: server.port });
+  const script = `import pg from 'pg'; const c = new pg.Client(); await c.connect();
+    console.log((await c.query(${JSON.stringify(asked)})).rows[0].both); await c.end();`;
+  const env = { ...environment, NODE_NO_WARNINGS: '1' };
+  const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', script], { env });
+  expect({ stdout, stderr }).toEqual({ stdout: `${local.user + local.database}\n`, stderr: '' });
+});
+
 test.runIf(hasProgram('psql')).each(['by DSN', 'by environment'])('psql connects %s', async (way) => {
   const { dsn, environment } = postgres.connectInfo({ ...local, port: server.port });
   const target = way === 'by DSN' ? [dsn] : [];
