@@ -26,7 +26,6 @@ export interface Login {
 /** A client of PostgreSQL that sends what a test says, byte for byte: on the local port of a session, or on a server. */
 export class RawClient {
   readonly received: Received[] = [];
-  /** Bytes that came outside of messages: answers to encryption requests. */
   isClosed = false;
   readonly socket: Socket;
   #raw: Buffer[] | undefined;
@@ -50,6 +49,7 @@ export class RawClient {
       else this.#splitter.push(chunk);
       this.#changed();
     });
+    this.socket.on('connect', () => this.#changed());
     this.socket.on('error', () => this.#changed());
     this.socket.on('close', () => {
       this.isClosed = true;

@@ -41,7 +41,7 @@ export class Player {
       if ('send' in step) await cutUp(client, Buffer.concat(step.send.map(({ bytes }) => bytes)), script.cut, chance);
       else if ('ready' in step) {
         readies += step.ready;
-        await client.until(() => client.isClosed || count(client, 'Z') >= readies);
+        await untilReady(client, readies);
         readies = count(client, 'Z');
       } else
         await client.until(
@@ -78,6 +78,20 @@ async function opened(login: Login): Promise<RawClient> {
       if (Date.now() > deadline) throw error;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
+  }
+}
+
+/** A COPY that a script ran by chance, binding its text again, asks for data and would wait for ever: it is given up. */
+async function untilReady(client: RawClient, readies: number): Promise<void> {
+  const isReady = (): boolean => client.isClosed || count(client, 'Z') >= readies;
+  while (!isReady()) {
+    const seen = client.received.length;
+    const isAsked = (): boolean => client.received.length === seen && client.received.at(-1)?.type === 'G';
+    const patience = isAsked()
+      ? setTimeout(() => isAsked() && client.send(say.copyFail('no'), say.sync()), 300)
+      : undefined;
+    await client.until(() => isReady() || client.received.length > seen);
+    clearTimeout(patience);
   }
 }
 
