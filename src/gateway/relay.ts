@@ -26,11 +26,10 @@ export async function relay({ client, resource, decoder, durable, held }: RelayP
   /** Does what a step asks for; the order of appends is the order of forwarding, because all waiters of one fsync resume in order. */
   const carry = async (step: Step): Promise<void> => {
     held.set(decoder, decoder.heldBytes);
-    if (step.toResource.length > 0) {
-      await durable(); // invariant 1: nothing leaves before this
-      if (end) return;
-      await writeAll(resource, step.toResource);
-    }
+    const mustBeDurable = step.toResource.length > 0 || step.recordFirst;
+    if (mustBeDurable) await durable(); // invariant 1: nothing leaves before this
+    if (mustBeDurable && end) return;
+    if (step.toResource.length > 0) await writeAll(resource, step.toResource);
     if (step.toClient.length > 0) await writeAll(client, step.toClient);
     end ??= step.end;
   };

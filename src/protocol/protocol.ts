@@ -166,6 +166,8 @@ export interface Step {
   toResource: Uint8Array[];
   toClient: Uint8Array[];
   end: StreamEnd | null;
+  /** Much was appended: what goes to the client waits for the disk too, so that a resource cannot run ahead of it. */
+  recordFirst?: true;
 }
 
 export interface StreamEnd {

@@ -44,13 +44,16 @@ export class Answers {
     if (type !== backendType.dataRow) return false;
     // Only Execute gives rows without a RowDescription before them.
     if (head?.phase !== 'rows' && (head?.kind !== 'execute' || head.phase !== undefined)) throw desync('a row');
+    if (head.phase === undefined) this.#keepColumns(head);
     head.phase = 'rows';
     this.#talk.result(head).rowsSeen++;
     return true;
   }
 
-  piece(bytes: Uint8Array): void {
-    this.#digest(this.#talk.head!, bytes);
+  piece(bytes: Uint8Array, isLast: boolean): void {
+    const head = this.#talk.head!;
+    this.#digest(head, bytes);
+    this.#keep(head, bytes, isLast, true);
     this.#pass(bytes);
   }
 
@@ -101,11 +104,11 @@ export class Answers {
         return this.#described(item);
       case backendType.rowDescription:
         checkRowDescription(body);
-        if (item.kind === 'describe') return this.#described(item);
+        if (item.kind === 'describe') return this.#described(item, message);
         // A rule can put a second one before the command's tag.
         if (item.kind !== 'query' || (item.phase ?? 'rows') !== 'rows') throw desync('a row description');
         item.phase = 'rows';
-        return this.#digest(item, message);
+        return this.#whole(item, message);
       case backendType.commandComplete:
         return this.#complete(item, decodeCommandComplete(body));
       case backendType.emptyQueryResponse:
@@ -123,7 +126,7 @@ export class Answers {
         decodeCopyResponse(body);
         this.#between(item, 'COPY data');
         item.phase = 'copy-out';
-        return this.#digest(item, message);
+        return this.#whole(item, message);
       case backendType.copyDone:
         decodeEmpty(body);
         if (item.phase !== 'copy-out') throw desync('the end of COPY data');
@@ -133,7 +136,7 @@ export class Answers {
         decodeFunctionCallResponse(body);
         if (item.kind !== 'function-call' || item.isAnswered) throw desync('a function result');
         item.isAnswered = true;
-        return this.#digest(item, message);
+        return this.#whole(item, message);
       case backendType.readyForQuery:
         return this.#ready(item, body);
       default:
@@ -172,8 +175,9 @@ export class Answers {
     item.described.serverTypes = decodeParameterDescription(body);
   }
 
-  #described(item: Awaited): void {
+  #described(item: Awaited, columns?: Uint8Array): void {
     if (item.described && !item.sawParameters) throw desync('the end of a describe');
+    if (item.definition && columns) this.#talk.columns?.set(item.definition, columns);
     this.#done(item, 'describe');
   }
 
@@ -295,9 +299,25 @@ export class Answers {
     if (talk.head) talk.isSkipping = false;
   }
 
+  /** A message of the result that is no row. */
+  #whole(item: Awaited, message: Uint8Array): void {
+    this.#digest(item, message);
+    this.#keep(item, message, true, false);
+  }
+
   #digest(item: Awaited, bytes: Uint8Array): void {
     const result = this.#talk.result(item);
     result.digesting.add(bytes);
     result.bytes += bytes.length;
+  }
+
+  /** Only where the owner of the resource wants rows kept. */
+  #keep(item: Awaited, bytes: Uint8Array, isLast: boolean, isRow: boolean): void {
+    if (item.result?.kept?.add(bytes, isLast, isRow)) this.#talk.hasKept = true;
+  }
+
+  #keepColumns(item: Awaited): void {
+    const columns = this.#talk.columns?.get(item.definition);
+    if (columns && this.#talk.result(item).kept) this.#keep(item, columns, true, false);
   }
 }

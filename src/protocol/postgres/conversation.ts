@@ -9,6 +9,7 @@ import {
   headerBytes,
   type TransactionStatus,
 } from './messages.ts';
+import { KeptRows, KnownColumns } from './kept-rows.ts';
 import { Names, type Definition, type Portal } from './names.ts';
 
 /** One message that was sent and whose answer is to come, in the order of sending. */
@@ -37,6 +38,8 @@ export interface Awaited {
   syncsAhead?: number;
   /** Its text or parameters were withheld from the record: then so is what the server says of them. */
   isWithheld?: boolean;
+  /** Execute, Describe: the statement behind the portal. */
+  definition?: Definition | undefined;
   /** What came back so far. */
   result?: Result;
 }
@@ -50,6 +53,8 @@ export interface Result {
   /** Result bytes on their way into the digest: small rows of one chunk are one step. */
   digesting: ByteRuns;
   bytes: number;
+  /** Where the resource's owner wants rows kept, and nothing of the statement was withheld. */
+  kept?: KeptRows | undefined;
   /** Rows that the server counted in its tags. */
   rows: number;
   /** Rows seen since the last tag. */
@@ -90,8 +95,13 @@ export class Conversation {
   /** Grows with everything that can run SQL or functions. */
   acts = 0;
   cancelWanted = false;
+  /** RowDescriptions, where rows are kept. */
+  readonly columns: KnownColumns | undefined;
+  /** Kept rows were appended in this step. */
+  hasKept = false;
 
-  constructor(sink: EventSink, clock: Clock) {
+  constructor(sink: EventSink, clock: Clock, results: 'digest' | 'rows' = 'digest') {
+    this.columns = results === 'rows' ? new KnownColumns() : undefined;
     this.sink = sink;
     this.clock = clock;
   }
@@ -131,11 +141,12 @@ export class Conversation {
   }
 
   result(item: Awaited): Result {
-    item.result ??= emptyResult();
+    item.result ??= emptyResult(this.columns && !item.isWithheld ? new KeptRows(item.entry, this.sink) : undefined);
     return item.result;
   }
 
   outcome(item: Awaited, status: OutcomeEvent['status']): void {
+    if (item.result?.kept?.flush()) this.hasKept = true;
     this.sink.append({
       kind: 'outcome',
       of: item.entry,
@@ -154,10 +165,10 @@ export class Conversation {
   }
 }
 
-function emptyResult(): Result {
+function emptyResult(kept: KeptRows | undefined): Result {
   const digest = createHash('sha256');
   const digesting = new ByteRuns((bytes) => digest.update(bytes));
-  return { digest, digesting, bytes: 0, rows: 0, rowsSeen: 0, tags: [] };
+  return { digest, digesting, kept, bytes: 0, rows: 0, rowsSeen: 0, tags: [] };
 }
 
 /** Stands for an error's message that may quote what was withheld. */
@@ -165,12 +176,13 @@ const messageWithheld = 'withheld: it may quote what was withheld of the stateme
 
 /** Where something was withheld, an error may quote it and a result repeat it (EXPLAIN does): nobody is to try words against a digest. */
 function shown(result: Result, isWithheld = false): Partial<OutcomeEvent> {
-  const { digest, digesting, bytes, rows, rowsSeen, tags, error } = result;
+  const { digest, digesting, bytes, kept, rows, rowsSeen, tags, error } = result;
   digesting.flush();
   return {
     ...(tags.length > 0 ? { tag: tags.join('; ') } : {}),
     ...(tags.length > 0 || rowsSeen > 0 ? { rows: rows + rowsSeen } : {}),
     ...(error ? { errorCode: error.code, errorMessage: isWithheld ? messageWithheld : error.message } : {}),
     ...(bytes > 0 ? { ...(isWithheld ? {} : { resultDigest: digest.digest() }), resultBytes: bytes } : {}),
+    ...(kept && bytes > 0 ? { rowsKept: kept.rows } : {}),
   };
 }

@@ -30,10 +30,10 @@ class PostgresDecoder implements Decoder {
   /** Something was refused because of that; what the client sends behind it builds on it and is not even read. */
   #isDeaf = false;
 
-  constructor({ sink, clock, messageBytesMax, greeting, ...secrets }: DecoderOptions) {
-    this.#talk = new Conversation(sink, clock);
+  constructor({ sink, clock, messageBytesMax, greeting, results, redact, randomBytes }: DecoderOptions) {
+    this.#talk = new Conversation(sink, clock, results);
     const forward = (bytes: Uint8Array) => this.#toResource.add(bytes);
-    this.#questions = new Questions(this.#talk, forward, { messageBytesMax, redactor: new Redactor(secrets) });
+    this.#questions = new Questions(this.#talk, forward, { messageBytesMax, redactor: new Redactor({ redact, randomBytes }) });
     this.#waiting = new Waiting({
       talk: this.#talk,
       accept: (type, message) => this.#accept(type, message),
@@ -58,7 +58,7 @@ class PostgresDecoder implements Decoder {
           answers.message(type, message);
           this.#waiting.resume(); // at every message: what it allows must not depend on how the bytes were cut
         },
-        piece: (_type, bytes) => answers.piece(bytes),
+        piece: (_type, bytes, last) => answers.piece(bytes, last),
       },
       messageBytesMax,
     );
@@ -148,6 +148,8 @@ class PostgresDecoder implements Decoder {
   #takeStep(): Step {
     this.#toResource.flush();
     this.#toClient.flush();
+    if (this.#talk.hasKept) this.#step.recordFirst = true;
+    this.#talk.hasKept = false;
     return this.#step;
   }
 

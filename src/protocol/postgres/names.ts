@@ -23,6 +23,8 @@ export interface Definition {
 export interface Portal {
   /** Entry of the Bind. */
   bind: Sequence;
+  /** What was bound. */
+  definition?: Definition | undefined;
   /** `Conversation.acts` when it was last sure what the name means; other SQL since may have closed it and declared a cursor of that name. */
   surelyAt: number;
   /** Its text or parameters were withheld from the record. */

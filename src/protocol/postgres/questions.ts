@@ -213,7 +213,7 @@ export class Questions {
     if (bind.statement.length === 0) this.#forward(message);
     else this.#forwardUnnamedBind(bind, body);
     talk.acts++; // planning runs functions that say they are immutable
-    talk.portals.send(portal, { bind: entry, surelyAt: talk.acts, isWithheld }, talk.segment);
+    talk.portals.send(portal, { bind: entry, definition, surelyAt: talk.acts, isWithheld }, talk.segment);
     this.#checkNames();
     const item = { kind: 'bind', entry, changes: 'portal', expectsOutcome: false, isWithheld } as const;
     talk.expect({ ...item, ...(error ? { error } : {}) });
@@ -247,13 +247,14 @@ export class Questions {
     talk.acts++;
     if (portal && isSure) portal.surelyAt = talk.acts; // its own running does not change what it is
     const isWithheld = portal?.isWithheld === true;
-    talk.expect({ kind: 'execute', entry, expectsOutcome: true, isWithheld, ...(error ? { error } : {}) });
+    const item = { kind: 'execute', entry, expectsOutcome: true, isWithheld, definition: portal?.definition } as const;
+    talk.expect({ ...item, ...(error ? { error } : {}) });
   }
 
   #describe(message: Uint8Array, body: Uint8Array): void {
     const talk = this.#talk;
     const { what, name } = decodeTarget(body);
-    if (what === 'portal') portalKey(name);
+    if (what === 'portal') portalKey(name); // refused before it is recorded
     const definition = what === 'statement' ? this.#definitionOf(name) : undefined;
     const named = what === 'statement' ? { statementName: name } : { portalName: name };
     const entry = this.#append({
@@ -262,16 +263,18 @@ export class Questions {
       ...named,
       ...(definition ? { of: definition.parse } : {}),
     });
-    if (talk.isSkipping || what === 'portal') {
+    if (talk.isSkipping) return this.#forward(message);
+    if (what === 'portal') {
       this.#forward(message);
-      if (!talk.isSkipping) talk.expect({ kind: 'describe', entry, expectsOutcome: false });
+      const { definition: bound, isWithheld = false } = talk.portals.get(portalKey(name), talk.segment) ?? {};
+      talk.expect({ kind: 'describe', entry, expectsOutcome: false, isWithheld, definition: bound });
       return;
     }
     const error = definition ? undefined : this.#unknown('statement', name, entry);
     if (definition) this.#ensureUnnamed(definition, entry);
     this.#forward(name.length === 0 ? message : encodeTarget(frontendType.describe, { what, name: empty }));
     const isWithheld = definition?.isWithheld === true;
-    const item = { kind: 'describe', entry, expectsOutcome: false, isWithheld } as const;
+    const item = { kind: 'describe', entry, expectsOutcome: false, isWithheld, definition } as const;
     talk.expect({ ...item, ...(definition ? { described: definition } : {}), ...(error ? { error } : {}) });
   }
 

@@ -2,7 +2,7 @@ import { randomBytes as secureBytes } from 'node:crypto';
 import { ProtocolError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import type { Parameter } from '../event.ts';
-import { withholding, type Commit } from '../withheld.ts';
+import { withheld } from '../withheld.ts';
 import { holdsPassword } from './connection-string.ts';
 import { NotParsed } from './grammar.ts';
 import { findSecrets, type Secret } from './redaction-find.ts';
@@ -36,13 +36,13 @@ const preparedMax = 1000;
 /** Keeps one stream's secrets out of its record: docs/decisions/0011-redaction.md. */
 export class Redactor {
   readonly #withPgcrypto: boolean;
-  readonly #withhold: Commit;
+  readonly #randomBytes: (size: number) => Uint8Array;
   /** Prepared statements, by Parse or PREPARE, of which some parameter is a secret: for EXECUTE in SQL. */
   readonly #prepared = new Map<string, Secrets>();
 
   constructor({ redact = ['pgcrypto'], randomBytes = secureBytes }: RedactorOptions = {}) {
     this.#withPgcrypto = redact.includes('pgcrypto');
-    this.#withhold = withholding(randomBytes);
+    this.#randomBytes = randomBytes;
   }
 
   /** Undefined where nothing is to be withheld. Throws ProtocolError where finding out would take too long. */
@@ -78,6 +78,10 @@ export class Redactor {
       const text = Buffer.from(this.#withhold(bytes));
       return { text, redactions: [unreadable], parameters: 'all' };
     }
+  }
+
+  #withhold(secret: Uint8Array): string {
+    return withheld(secret, this.#randomBytes);
   }
 
   #without(text: Buffer, secrets: Secret[]): Uint8Array {
