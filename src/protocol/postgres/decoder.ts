@@ -33,7 +33,10 @@ class PostgresDecoder implements Decoder {
   constructor({ sink, clock, messageBytesMax, greeting, results, redact, randomBytes }: DecoderOptions) {
     this.#talk = new Conversation(sink, clock, results);
     const forward = (bytes: Uint8Array) => this.#toResource.add(bytes);
-    this.#questions = new Questions(this.#talk, forward, { messageBytesMax, redactor: new Redactor({ redact, randomBytes }) });
+    this.#questions = new Questions(this.#talk, forward, {
+      messageBytesMax,
+      redactor: new Redactor({ redact, randomBytes }),
+    });
     this.#waiting = new Waiting({
       talk: this.#talk,
       accept: (type, message) => this.#accept(type, message),
@@ -56,7 +59,9 @@ class PostgresDecoder implements Decoder {
         streams: (type) => answers.streams(type),
         message: (type, message) => {
           answers.message(type, message);
-          this.#waiting.resume(); // at every message: what it allows must not depend on how the bytes were cut
+          // At every message: what it allows, and where it stands in the record, must not depend on how the bytes were cut.
+          this.#waiting.resume();
+          this.#questions.endOfChunk();
         },
         piece: (_type, bytes, last) => answers.piece(bytes, last),
       },
@@ -82,7 +87,6 @@ class PostgresDecoder implements Decoder {
     return this.#run(() => {
       this.#fromResource.push(chunk);
       this.#talk.head?.result?.digesting.flush(); // before the chunk passes on to others
-      this.#questions.endOfChunk();
       this.#endIfDrained();
     });
   }
