@@ -1,16 +1,22 @@
-import { Args, Flags } from '@oclif/core';
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../base-command.ts';
+import type { CodingAgentName } from '../client/mcp/coding-agents.ts';
+import type { ConfigureFlags } from '../client/mcp/configure.ts';
+import { chosenCodingAgent, codingAgentFlags } from '../client/mcp/flags.ts';
 
 export default class Connect extends BaseCommand<typeof Connect> {
   static override summary = 'Open a local port to a resource; every statement through it is recorded.';
   static override description = `Opens a session at the gateway and a port on 127.0.0.1, prints the DSN on stdout, and stays until Ctrl-C.
 After sleep, a lost network or a restart of the gateway it comes back with a successor session on the same port and credential.
+With --cursor, --claude-code or --vscode it opens nothing: it writes an entry that lets that coding agent start \`hoop mcp\`, and exits.
 With \`-- COMMAND\` it runs the command with PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and DATABASE_URL set, and returns its exit code.`;
   static override examples = [
     '<%= config.bin %> <%= command.id %> orders-db',
     '<%= config.bin %> <%= command.id %> orders-db --as cursor --port 5433',
     '<%= config.bin %> <%= command.id %> orders-db billing-db',
     '<%= config.bin %> <%= command.id %> orders-db -- psql -c "select count(*) from orders"',
+    '<%= config.bin %> <%= command.id %> orders-db --cursor',
   ];
   static override strict = false;
   static override enableJsonFlag = true;
@@ -28,6 +34,8 @@ With \`-- COMMAND\` it runs the command with PGHOST, PGPORT, PGUSER, PGPASSWORD,
       helpValue: 'NAME',
       env: 'HOOP_ACTOR',
     }),
+    ...codingAgentFlags,
+    print: Flags.boolean({ description: 'with --cursor and its like: only show the entry', helpGroup: 'CODING AGENT' }),
   };
 
   async run(): Promise<void> {
@@ -35,6 +43,8 @@ With \`-- COMMAND\` it runs the command with PGHOST, PGPORT, PGUSER, PGPASSWORD,
     const own = separator < 0 ? this.argv : this.argv.slice(0, separator);
     const command = separator < 0 ? undefined : this.argv.slice(separator + 1); // parse() replaces this.argv
     const { argv, flags } = await this.parse(Connect, own);
+    const agent = chosenCodingAgent(flags);
+    if (agent) return this.configure(agent, argv as string[], flags);
     const { runConnect } = await import('../client/run-connect.ts');
     const { openConnectView } = await import('../ui/connect-view.ts');
     process.exitCode = await runConnect({
@@ -49,6 +59,15 @@ With \`-- COMMAND\` it runs the command with PGHOST, PGPORT, PGUSER, PGPASSWORD,
       print: (line) => this.print(line),
       openView: openConnectView,
     });
+  }
+
+  private async configure(agent: CodingAgentName, resources: string[], flags: ConfigureFlags): Promise<void> {
+    const { configureAll } = await import('../client/mcp/configure.ts');
+    const { configuredText } = await import('../ui/configured.ts');
+    for (const configured of await configureAll(resources, { agent, ...flags, root: this.config.root })) {
+      if (this.jsonEnabled()) this.print(JSON.stringify(configured));
+      else this.log(configuredText(configured, flags.print));
+    }
   }
 
   /** Also under --json, where `log` is silent: one object a line, as each resource becomes ready. */
