@@ -132,7 +132,7 @@ async function serveStream(
   try {
     const { value: request, rest } = await readControl(duplex, resourceOpenSchema);
     asked = request.resource;
-    const ready = await openResource(request, parts);
+    const ready = await openResource(request, parts, duplex.closed);
     resource = ready.resource;
     name = request.stream;
     cancels.set(name, ready.cancel);
@@ -152,6 +152,7 @@ async function serveStream(
 async function openResource(
   request: { resource: string; label: string; startup: { parameters: Record<string, string> } },
   parts: AgentParts,
+  gone: Promise<void>,
 ) {
   const config = parts.config.resources.find(({ name }) => name === request.resource);
   const protocol = config && protocolNamed(config.protocol);
@@ -162,6 +163,8 @@ async function openResource(
   }
   const { user, password } = config.credentials;
   const logins = loginDeadline(() => dial(config), limits.handshakeMillisMax);
+  let isOpening = true; // later ones are cancels, which outlive their stream
+  void gone.then(() => isOpening && logins.abandon());
   const ready = await protocol.backend.connect({
     dial: logins.dial,
     tlsMode: config.tls.mode,
@@ -174,6 +177,7 @@ async function openResource(
     label: request.label,
     randomBytes,
   });
+  isOpening = false;
   logins.done(ready.resource);
   return ready;
 }

@@ -12,6 +12,7 @@ import {
   type LinkHello,
   type LinkResource,
 } from '../shared/handshake.ts';
+import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { handshakeVersion } from '../shared/version.ts';
 import { checkVersion, readControl, refuseControl, writeControl } from '../tunnel/control.ts';
@@ -48,9 +49,11 @@ export interface AgentLink {
   /** True when the agent runs inside the gateway's process: it witnesses nothing. */
   readonly colocated: boolean;
   readonly resources: ReadonlyMap<string, LinkResource>;
-  openResource(request: OpenResourceRequest): Promise<OpenedResource>;
+  /** Rejects at once when the signal aborts. */
+  openResource(request: OpenResourceRequest, signal: AbortSignal): Promise<OpenedResource>;
   close(reason: string): void;
-  readonly closed: Promise<void>;
+  /** With the reason. */
+  readonly closed: Promise<string>;
 }
 
 export class AgentLinks {
@@ -85,9 +88,9 @@ export class AgentLinks {
       this.#links.get(link.agent)?.close('another process of this agent linked');
       this.#links.set(link.agent, link);
       this.#log.info({ agent: link.agent, resources: [...link.resources.keys()] }, 'agent linked');
-      await link.closed;
+      const reason = await link.closed;
       if (this.#links.get(link.agent) === link) this.#links.delete(link.agent);
-      this.#log.info({ agent: link.agent }, 'agent link closed');
+      this.#log.info({ agent: link.agent, reason }, 'agent link closed');
       this.onLost(link);
     } catch (error) {
       const refusal = error instanceof UserError ? error : new UserError('HOOP_PROTOCOL', 'the link handshake failed');
@@ -145,26 +148,43 @@ function provesKey(publicKey: string, nonce: string, signature: string): boolean
   }
 }
 
+/** Sends cancels on the control stream. An agent that does not read them gets its link closed: what it is told must not pile up here. */
+function cancelSender(connection: Connection, control: Duplex): (stream: string) => void {
+  let waiting = 0;
+  return (stream) => {
+    if (waiting >= limits.cancelsWaitingMax) return connection.close('the agent does not read what it is told');
+    waiting++;
+    writeControl(control, { kind: 'cancel', stream })
+      .catch(() => undefined) // the link is closing
+      .finally(() => waiting--);
+  };
+}
+
 function createLink(connection: Connection, { agent, hello, taken, control }: Welcomed, colocated: boolean): AgentLink {
+  const sendCancel = cancelSender(connection, control);
   const served = hello.resources.filter(({ name, protocol }) => !taken.includes(name) && protocolNamed(protocol));
   return {
     agent,
     version: hello.agentVersion,
     colocated,
     resources: new Map(served.map((resource) => [resource.name, resource])),
-    closed: connection.closed.then(() => undefined),
+    closed: connection.closed,
     close: (reason) => connection.close(reason),
-    async openResource({ resource, session, stream, startup, label }) {
+    async openResource({ resource, session, stream, startup, label }, signal) {
       const name = `${session}/${stream}`;
       const duplex = connection.open();
-      const { answer, rest } = await askAgent(duplex, {
-        kind: 'resource',
-        resource,
-        session,
-        stream: name,
-        label,
-        startup,
-      });
+      const { answer, rest } = await askAgent(
+        duplex,
+        {
+          kind: 'resource',
+          resource,
+          session,
+          stream: name,
+          label,
+          startup,
+        },
+        signal,
+      );
       if (answer.kind === 'refused') {
         rest.reset('refused');
         throw new UserError('HOOP_RESOURCE_UNREACHABLE', answer.message, answer.next ? { next: answer.next } : {});
@@ -172,20 +192,25 @@ function createLink(connection: Connection, { agent, hello, taken, control }: We
       return {
         duplex: rest,
         greeting: Buffer.from(answer.greeting, 'base64'),
-        cancel: () => void writeControl(control, { kind: 'cancel', stream: name }).catch(() => undefined),
+        cancel: () => sendCancel(name),
       };
     },
   };
 }
 
 /** An agent that answers with something else, or not at all, gets its stream reset. */
-async function askAgent(duplex: Duplex, request: object) {
+async function askAgent(duplex: Duplex, request: object, signal: AbortSignal) {
+  const giveUp = () => duplex.reset('nobody waits for it any more');
+  signal.addEventListener('abort', giveUp);
   try {
+    signal.throwIfAborted();
     await writeControl(duplex, request);
     const { value: answer, rest } = await readControl(duplex, resourceReadySchema.or(controlRefusedSchema));
     return { answer, rest };
   } catch (error) {
     duplex.reset('no answer that can be read');
     throw error;
+  } finally {
+    signal.removeEventListener('abort', giveUp);
   }
 }

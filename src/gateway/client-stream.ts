@@ -8,6 +8,7 @@ import type { Log } from '../shared/log.ts';
 import type { HeldBudget } from './held-budget.ts';
 import type { OpenedResource } from './agent-links.ts';
 import { prefixed } from '../tunnel/control.ts';
+import { readAhead } from './read-ahead.ts';
 import { relay } from './relay.ts';
 import type { StreamRecorder } from './recorder.ts';
 
@@ -28,7 +29,7 @@ export interface StreamContext {
   durable: () => Promise<void>;
   /** It may say who it is, and cancel another stream, but nothing else. */
   refusal: Refusal | undefined;
-  openResource: (startup: Startup) => Promise<OpenedResource>;
+  openResource: (startup: Startup, signal: AbortSignal) => Promise<OpenedResource>;
   /** Finds the stream of this session that owns the key and cancels what runs there. */
   cancelByKey: (key: Uint8Array) => void;
   held: HeldBudget;
@@ -44,6 +45,8 @@ export class ClientStream {
   #cancelKey: Uint8Array | undefined;
   #decoder: Decoder | undefined;
   #resource: OpenedResource | undefined;
+  /** Aborted when nobody waits for the resource any more. */
+  readonly #opening = new AbortController();
   #aborted: { code: string; message: string } | undefined;
 
   readonly #over: Promise<void>;
@@ -77,6 +80,7 @@ export class ClientStream {
   abort(code: string, message: string): void {
     if (this.#aborted) return;
     this.#aborted = { code, message };
+    this.#opening.abort();
     try {
       const step = this.#decoder?.abort(code, message);
       this.#farewell(step?.toClient ?? [this.#context.protocol.fatal(code, message)]);
@@ -144,13 +148,15 @@ export class ClientStream {
     const { protocol, policy, record, durable, clock, held, messageBytesMax } = this.#context;
     for (const [name, value] of Object.entries(startup.parameters)) record.append({ kind: 'state', name, value });
     await durable(); // start-up parameters act at the resource too
-    this.#resource = await this.#context.openResource(startup);
+    const ahead = readAhead(this.#client);
+    void ahead.left.then(() => this.#opening.abort());
+    this.#resource = await this.#context.openResource(startup, this.#opening.signal);
     if (this.#aborted) return this.#aborted.code;
     const { greeting, duplex } = this.#resource;
     this.#cancelKey = randomBytes(cancelKeyBytes);
     this.#decoder = protocol.createDecoder({ sink: record, clock, messageBytesMax, greeting, ...policy });
     await protocol.frontend.greet(this.#client, greeting, this.#cancelKey);
-    const client = prefixed(leftover, this.#client);
+    const client = prefixed(leftover, ahead.client);
     const end = await relay({ client, resource: duplex, decoder: this.#decoder, durable, held });
     return end.reason;
   }
@@ -158,6 +164,7 @@ export class ClientStream {
   /** Reset by a side, or the gateway cannot go on: outcomes become unknown, the client is told where it still listens. */
   async #fail(error: unknown): Promise<string> {
     if (this.#aborted) return this.#aborted.code;
+    if (!this.#decoder && this.#opening.signal.aborted) return 'client-gone';
     if (error instanceof ProtocolError)
       return this.#giveUp('HOOP_PROTOCOL', `the agent sent what cannot be: ${error.message}`);
     if (error instanceof UserError)

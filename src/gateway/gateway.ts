@@ -15,6 +15,7 @@ import { createHttp } from './http.ts';
 import { mayReach } from './identity/authorise.ts';
 import { createIdentity, type Identity } from './identity/identity.ts';
 import { listenHttp } from './listen-http.ts';
+import { logDamage } from './log-damage.ts';
 import { accessEnded, LiveSessions, recorderFailed } from './live-sessions.ts';
 import { openRecorder } from './recorder.ts';
 import { sessionsIndex } from './sessions-index.ts';
@@ -89,6 +90,7 @@ async function assemble(
     void sessions.endWhere(() => true, recorderFailed);
   };
   const { registry, catalog, recorder } = await openStores({ config, clock, onFailure, opened });
+  logDamage(recorder, config.dataDir, log);
   const identity = await createIdentity({ publicUrl: url, registry, clock });
   const agents = new AgentLinks(registry.agents, log, colocatedKeys);
   const sessions = new LiveSessions({

@@ -123,8 +123,8 @@ export class GatewaySession {
       record: recorder.stream(ordinal, { evidence }),
       durable: () => recorder.durable(),
       refusal,
-      openResource: (startup) =>
-        link.openResource({ resource, session: this.id, stream: ordinal, startup, label: this.#label() }),
+      openResource: (startup, signal) =>
+        link.openResource({ resource, session: this.id, stream: ordinal, startup, label: this.#label() }, signal),
       cancelByKey: (key) => [...this.#streams.values()].find((other) => other.owns(key))?.cancel(),
       held,
       clock,

@@ -8,8 +8,6 @@ export const limits = {
   secretTextBytesMax: 512 * 1024,
   /** What is kept of one statement's result where rows are kept, before compression; a screen of rows is kilobytes. The rest is digested. */
   resultBytesKeptMax: 1024 * 1024,
-  /** What is kept of one statement's result where rows are kept, before compression; a screen of rows is kilobytes. The rest is digested. */
-  resultBytesKeptMax: 1024 * 1024,
   /** Bytes of incomplete messages held for all streams of one gateway; past it no more is read. */
   heldBytesMax: 512 * 1024 * 1024,
   /** A login that takes longer is a socket that somebody forgot, or holds on purpose. */
@@ -22,6 +20,8 @@ export const limits = {
   sessionsPerUserMax: 100,
   /** Streams of one tunnel or link that a peer may open (a link carries every session of an agent). */
   streamsPerLinkMax: 16_384,
+  /** Cancels that wait for an agent to read them: people press Ctrl-C, an agent that reads none of so many is stuck. */
+  cancelsWaitingMax: 256,
   /** Initial and full credit of one stream: one bandwidth-delay product of a good WAN. */
   streamWindowBytes: 1024 * 1024,
   /** Largest data frame: keeps one stream from holding up the others. */

@@ -21,6 +21,8 @@ const crcAt = 56;
 const markBytes = recordHeadBytes + 8;
 const noSession = Buffer.alloc(sessionIdBytes);
 
+export const segmentName = (segment: number): string => `${String(segment).padStart(10, '0')}.journal`;
+
 export interface SegmentHeader {
   segment: number;
   previousSegment: number;

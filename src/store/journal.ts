@@ -13,6 +13,7 @@ import {
   encodeSegmentHeader,
   recordHeadBytes,
   segmentHeaderBytes,
+  segmentName,
 } from './journal-format.ts';
 import { readHeader, scanSegment, type JournalFault } from './journal-scan.ts';
 
@@ -338,7 +339,7 @@ export class Journal {
   // ── opening ───────────────────────────────────────────────────────────────
 
   #path(segment: number): string {
-    return join(this.#directory, `${String(segment).padStart(10, '0')}.journal`);
+    return join(this.#directory, segmentName(segment));
   }
 
   async #segmentNumbers(): Promise<number[]> {

@@ -1,0 +1,48 @@
+import type { Duplex } from '../shared/duplex.ts';
+
+/**
+ * Reads one piece ahead, so that a client that leaves while it waits for us is seen to leave. `left` resolves when it ended or reset the
+ * stream instead of sending something; the piece is given to the first `read`.
+ */
+export function readAhead(client: Duplex): { client: Duplex; left: Promise<void> } {
+  const first = client.read();
+  const left = new Promise<void>((resolve) => {
+    first.then(
+      (bytes) => bytes === null && resolve(),
+      () => resolve(),
+    );
+  });
+  return { client: new AheadDuplex(client, first), left };
+}
+
+class AheadDuplex implements Duplex {
+  readonly #inner: Duplex;
+  #first: Promise<Uint8Array | null> | undefined;
+
+  constructor(inner: Duplex, first: Promise<Uint8Array | null>) {
+    this.#inner = inner;
+    this.#first = first;
+  }
+
+  get closed(): Promise<void> {
+    return this.#inner.closed;
+  }
+
+  read(): Promise<Uint8Array | null> {
+    const first = this.#first;
+    this.#first = undefined;
+    return first ?? this.#inner.read();
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#inner.write(bytes);
+  }
+
+  end(): void {
+    this.#inner.end();
+  }
+
+  reset(reason: string): void {
+    this.#inner.reset(reason);
+  }
+}
