@@ -5,10 +5,10 @@ import { systemClock, type Clock } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
-import { openCatalog } from '../store/catalog.ts';
+import { openCatalog, type Catalog } from '../store/catalog.ts';
 import { lockDataDir } from '../store/lock.ts';
 import { openRegistry, type Registry } from '../store/registry.ts';
-import { AgentLinks } from './agent-links.ts';
+import { AgentLinks, type AgentRegistry } from './agent-links.ts';
 import type { ApiPorts } from './api/ports.ts';
 import { listenHost, listenPort, type GatewayConfig } from './config.ts';
 import { createHttp } from './http.ts';
@@ -17,7 +17,9 @@ import { createIdentity, type Identity } from './identity/identity.ts';
 import { listenHttp } from './listen-http.ts';
 import { logDamage } from './log-damage.ts';
 import { accessEnded, LiveSessions, recorderFailed } from './live-sessions.ts';
-import { openRecorder } from './recorder.ts';
+import { gatewayKeyName } from './log-key.ts';
+import { TransparencyLog } from './log.ts';
+import { openRecorder, type Recorder } from './recorder.ts';
 import { sessionsIndex } from './sessions-index.ts';
 import { serveUpgrades } from './upgrades.ts';
 
@@ -89,10 +91,10 @@ async function assemble(
     log.error({ error: error.message }, 'the record cannot be written; sessions end');
     void sessions.endWhere(() => true, recorderFailed);
   };
-  const { registry, catalog, recorder } = await openStores({ config, clock, onFailure, opened });
+  const { registry, catalog, recorder, transparency } = await openStores({ config, clock, onFailure, opened });
   logDamage(recorder, config.dataDir, log);
   const identity = await createIdentity({ publicUrl: url, registry, clock });
-  const agents = new AgentLinks(registry.agents, log, colocatedKeys);
+  const agents = new AgentLinks(loggedAgents(registry.agents, transparency), log, colocatedKeys);
   const sessions = new LiveSessions({
     agents,
     recorder,
@@ -105,15 +107,17 @@ async function assemble(
     credentialKey: registry.keys.credentialKey,
   });
   endWithAccess(identity, registry, sessions);
-  const ports: ApiPorts = {
-    agents: {
-      online: (agent) => agents.byAgent(agent),
-      disconnect: (agent, reason) => agents.byAgent(agent)?.close(reason),
-    },
-    sessions: sessionsIndex(catalog, recorder, sessions),
-    recordAct: ({ act, by, subject }) => log.info({ act, by: by.user, ...subject }, 'administrative act'),
-  };
-  const http = await createHttp({ server: listening.server, identity, registry, ports, behindProxy, clock, log });
+  const ports = apiPorts({ agents, catalog, recorder, sessions, transparency, clock, log });
+  const http = await createHttp({
+    server: listening.server,
+    identity,
+    registry,
+    ports,
+    transparency,
+    behindProxy,
+    clock,
+    log,
+  });
   opened.push(() => http.close());
   serveUpgrades({ server: listening.server, http, agents, sessions, log });
   const setupCode = registry.users.isEmpty() ? registry.invitations.issue(null).secret : undefined;
@@ -133,6 +137,32 @@ async function assemble(
   };
 }
 
+/** What the API may ask of the rest. Every administrative act is a line of the gateway's log and a leaf of the transparency log. */
+function apiPorts({ agents, catalog, recorder, sessions, transparency, clock, log }: ApiSources): ApiPorts {
+  return {
+    agents: {
+      online: (agent) => agents.byAgent(agent),
+      disconnect: (agent, reason) => agents.byAgent(agent)?.close(reason),
+    },
+    sessions: sessionsIndex(catalog, recorder, sessions),
+    async recordAct({ act, by, subject }) {
+      log.info({ act, by: by.user, ...subject }, 'administrative act');
+      const at = new Date(clock.nowMicros() / 1000).toISOString();
+      await transparency.act(Buffer.from(`${JSON.stringify({ act, at, by: by.user, via: by.via, subject })}\n`));
+    },
+  };
+}
+
+interface ApiSources {
+  agents: AgentLinks;
+  catalog: Catalog;
+  recorder: Recorder;
+  sessions: LiveSessions;
+  transparency: TransparencyLog;
+  clock: Clock;
+  log: Log;
+}
+
 interface OpenStores {
   config: GatewayConfig;
   clock: Clock;
@@ -140,17 +170,33 @@ interface OpenStores {
   opened: Opened;
 }
 
-/** Registry (truth), catalog (derived), recorder (which recovers what the last run left). */
+/** Registry (truth), catalog (derived), the transparency log, recorder (which recovers what the last run left). */
 async function openStores({ config: { dataDir }, clock, onFailure, opened }: OpenStores) {
   const registry = openRegistry(dataDir, clock);
   opened.push(() => registry.close());
   const catalog = openCatalog(dataDir);
   opened.push(() => catalog.close());
-  const gatewayKeyId = registry.keys.gateway.kid;
-  const recorder = await openRecorder({ dataDir, catalog, clock, randomBytes, gatewayKeyId, onFailure });
+  const key = registry.keys.gateway;
+  const log = await TransparencyLog.open({ dataDir, key, clock, onFailure });
+  const gatewayKeyId = gatewayKeyName(key);
+  const recorder = await openRecorder({ dataDir, catalog, clock, randomBytes, gatewayKeyId, log, onFailure });
   opened.push(() => recorder.close());
-  return { registry, catalog, recorder };
+  await log.checkpoint(); // what recovery found is signed before anything new begins
+  log.start();
+  opened.push(() => log.close());
+  return { registry, catalog, recorder, transparency: log };
 }
+
+/** A key that an agent is pinned to from now on has its leaf. */
+const loggedAgents = (agents: Registry['agents'], log: TransparencyLog): AgentRegistry => ({
+  agentByKey: (publicKey) => agents.agentByKey(publicKey),
+  joinAgent(joinToken, publicKey) {
+    const agent = agents.joinAgent(joinToken, publicKey);
+    log.agentKey(Buffer.from(publicKey, 'base64url'));
+    return agent;
+  },
+  offerResources: (agent, version, resources) => agents.offerResources(agent, version, resources),
+});
 
 /** A session does not outlive the access behind it. */
 function endWithAccess(identity: Identity, registry: Registry, sessions: LiveSessions): void {

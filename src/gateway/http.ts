@@ -14,6 +14,8 @@ import type { Identity } from './identity/identity.ts';
 import { registerProvider } from './identity/mount-provider.ts';
 import { registerPages } from './identity/pages/routes.ts';
 import type { Principal } from './identity/principal.ts';
+import { registerLog } from './log-routes.ts';
+import type { TransparencyLog } from './log.ts';
 
 export interface HttpParts {
   /** Listening already, so that the public address is known; made by `listenHttp`. */
@@ -21,6 +23,8 @@ export interface HttpParts {
   identity: Identity;
   registry: Registry;
   ports: ApiPorts;
+  /** Served under `/log/`. */
+  transparency?: TransparencyLog;
   /** X-Forwarded-* of loopback and private addresses is believed. */
   behindProxy: boolean;
   clock?: Clock;
@@ -56,6 +60,8 @@ export async function createHttp(parts: HttpParts): Promise<Http> {
   app.get('/', async (_request, reply) => reply.redirect(`${oidcPath}/device`));
   await app.register(async (scope) => registerPages(scope, { identity, registry }));
   await app.register(async (scope) => registerProvider(scope, identity), { prefix: oidcPath });
+  const { transparency } = parts;
+  if (transparency) await app.register(async (scope) => registerLog(scope, transparency), { prefix: '/log' });
   await app.register(async (scope) => registerApi(scope, { registry, identity, ports, clock }), { prefix: apiPrefix });
   await app.ready();
   return {

@@ -10,7 +10,9 @@ import { Archive } from '../store/archive.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { JournalFault } from '../store/journal-scan.ts';
 import { Journal } from '../store/journal.ts';
-import { recover, type Recovered } from './recovery.ts';
+import { recoverLogged } from './log-recovery.ts';
+import type { TransparencyLog } from './log.ts';
+import type { Recovered } from './recovery.ts';
 import { Sealer } from './sealer.ts';
 import { SessionRecorder, type StreamRecorder } from './session-recorder.ts';
 
@@ -22,6 +24,8 @@ export interface RecorderOptions {
   clock: Clock;
   randomBytes: (size: number) => Uint8Array;
   gatewayKeyId: string;
+  /** Every session of a gateway is logged; without one (`hoop gateway reindex`) the next start logs what is recovered here. */
+  log?: TransparencyLog;
   /** Called when nothing can be recorded any more (disk full, failed, too slow): all sessions have to end, see `resume`. */
   onFailure: (error: UserError) => void;
   /** Bounds that tests make smaller (shared/limits.ts has the product's). */
@@ -53,7 +57,7 @@ export class Recorder {
   private constructor(
     options: RecorderOptions,
     parts: { journal: Journal; archive: Archive; sealer: Sealer; salts: () => Uint8Array },
-    recovered: Awaited<ReturnType<typeof recover>>,
+    recovered: Recovered,
   ) {
     this.#options = options;
     this.#journal = parts.journal;
@@ -85,7 +89,7 @@ export class Recorder {
     const archive = new Archive(dataDir);
     const sealer = new Sealer(journal, archive, catalog);
     const salts = saltPool(options.randomBytes);
-    const recovered = await recover({ journal, archive, sealer, catalog, clock, salts })
+    const recovered = await recoverLogged({ journal, archive, sealer, catalog, clock, salts }, options.log)
       .catch(cannotOpen(dataDir))
       .catch(async (error: unknown) => {
         await journal.close();
@@ -98,13 +102,14 @@ export class Recorder {
 
   /** Opens a session and appends its genesis entry; nothing may be forwarded before `durable()`. Throws HOOP_RECORDER. */
   openSession(facts: SessionFacts): SessionRecorder {
-    const { randomBytes, clock, catalog, gatewayKeyId } = this.#options;
+    const { randomBytes, clock, catalog, gatewayKeyId, log } = this.#options;
+    log?.assertWritable();
     const genesis = createGenesis(facts, {
       sessionId: randomBytes(sessionIdBytes),
       gatewayVersion: version,
       ordinal: this.#ordinal + 1,
       agentOrdinal: (this.#agentOrdinals.get(facts.agent) ?? 0) + 1,
-      logSize: 0,
+      logSize: log?.signedSize ?? 0,
       gatewayKeyId,
       principalSalt: randomBytes(16),
     });
@@ -115,6 +120,14 @@ export class Recorder {
       salts: this.#salts,
     });
     const startedMicros = session.begin(genesis);
+    const genesisHash = session.head.hash;
+    log?.follow({
+      idBytes: genesis.sessionId,
+      ordinal: genesis.ordinal,
+      genesisHash,
+      head: () => session.head,
+      durable: () => session.durable(),
+    });
     this.#ordinal = genesis.ordinal;
     this.#agentOrdinals.set(facts.agent, genesis.agentOrdinal);
     try {
@@ -148,7 +161,7 @@ export class Recorder {
     this.#triedMicros = now;
     await journal.resume();
     const parts = { journal, archive: this.#archive, sealer: this.#sealer, catalog, clock, salts: this.#salts };
-    const recovered = await recover(parts).catch(cannotOpen(dataDir));
+    const recovered = await recoverLogged(parts, this.#options.log).catch(cannotOpen(dataDir));
     if (journal.failure) throw journal.failure;
     this.#ordinal = recovered.ordinal;
     this.#agentOrdinals = catalog.agentOrdinals();

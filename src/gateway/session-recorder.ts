@@ -49,6 +49,11 @@ export class SessionRecorder {
     return this.#journalSession.id;
   }
 
+  /** The last entry that was appended. */
+  get head(): { seq: number; hash: Uint8Array; isSeal: boolean } {
+    return { seq: this.#chain.seq - 1, hash: this.#chain.head, isSeal: this.#sealed };
+  }
+
   /** Live: the same object for the life of the session. */
   get counters(): Readonly<SessionCounters> {
     return this.#ledger.counters;

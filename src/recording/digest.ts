@@ -6,6 +6,8 @@ export const domains = {
   payload: Buffer.from('hoop payload v1\n'),
   entry: Buffer.from('hoop entry v1\n'),
   principal: Buffer.from('hoop principal v1\n'),
+  act: Buffer.from('hoop act v1\n'),
+  agent: Buffer.from('hoop agent v1\n'),
 } as const;
 
 export const digestBytes = 32;

@@ -43,6 +43,8 @@ export const limits = {
   durableMillisMax: 10_000,
   /** Between two tries to record again after a failure: each may write a whole segment. */
   recorderRetryMillis: 2_000,
+  /** A checkpoint of the transparency log at least that often while there is news (DESIGN 7). */
+  checkpointMillis: 1_000,
   /** Entries appended but not yet durable, over all sessions; past it append fails. */
   pendingBytesMax: 256 * 1024 * 1024,
   /** Preallocated size of one journal segment. */

@@ -1,0 +1,275 @@
+import { randomBytes } from 'node:crypto';
+import { checkpointText, parseCheckpoint } from '../recording/checkpoint.ts';
+import { commitAct, commitAgent, decodeLeaf, encodeLeaf, type Leaf, type LeafKind } from '../recording/leaf.ts';
+import { treeRoot } from '../recording/merkle.ts';
+import { formatNote, formatVerifierKey, noteHolds, signNote, type VerifierKey } from '../recording/note.ts';
+import type { Clock } from '../shared/clock.ts';
+import { UserError } from '../shared/errors.ts';
+import { limits } from '../shared/limits.ts';
+import { ActStore } from '../store/act-store.ts';
+import { LogStore } from '../store/log-store.ts';
+import { gatewayLogKey, type GatewayKeyJwk } from './log-key.ts';
+import { LoggedSessions } from './log-sessions.ts';
+
+export interface LoggedHead {
+  seq: number;
+  hash: Uint8Array;
+  isSeal: boolean;
+}
+
+/** A session's recording, as far as the log has to know it. */
+export interface LoggedSession {
+  readonly idBytes: Uint8Array;
+  readonly ordinal: number;
+  /** Number and hash of the last entry that was appended, and whether it is the seal. */
+  head(): LoggedHead;
+  readonly genesisHash: Uint8Array;
+  /** Resolves when all that was appended so far is durable. */
+  durable(): Promise<void>;
+}
+
+export interface EndedSession {
+  idBytes: Uint8Array;
+  ordinal: number;
+  genesisHash: Uint8Array;
+  /** Number and hash of the seal. */
+  seq: number;
+  hash: Uint8Array;
+  interrupted: boolean;
+}
+
+export interface LogOptions {
+  dataDir: string;
+  key: GatewayKeyJwk;
+  clock: Clock;
+  /** Called while nothing can be logged for longer than the bound: sessions have to end. */
+  onFailure: (error: UserError) => void;
+  /** Bounds that tests make smaller (shared/limits.ts has the product's). */
+  checkpointMillis?: number;
+  failingMillisMax?: number;
+}
+
+/**
+ * The transparency log of one gateway. It has one sequencer, `checkpoint`: what has become durable in the journal since the last one is
+ * given its place, written, and signed, in this order. OPEN follows from the genesis entry, which is durable before anything is
+ * forwarded: a crash in between loses no leaf, as the next start logs what it finds.
+ */
+export class TransparencyLog {
+  readonly #options: LogOptions;
+  readonly #store: LogStore;
+  readonly #acts: ActStore;
+  readonly key: VerifierKey;
+  readonly sessions: LoggedSessions;
+  readonly #live = new Map<LoggedSession, { opened: boolean; seq: number }>();
+  #queue: Leaf[] = [];
+  #signedSize = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #failingSince: number | undefined;
+  #failure: UserError | undefined;
+
+  private constructor(options: LogOptions, parts: { store: LogStore; acts: ActStore; sessions: LoggedSessions }) {
+    this.#options = options;
+    this.#store = parts.store;
+    this.#acts = parts.acts;
+    this.sessions = parts.sessions;
+    this.key = gatewayLogKey(options.key);
+  }
+
+  /** Reads the log, and checks it against its own last checkpoint. Throws HOOP_RECORD_DAMAGED. Nothing is written yet. */
+  static async open(options: LogOptions): Promise<TransparencyLog> {
+    const sessions = new LoggedSessions();
+    const actSalts = new Set<string>();
+    let keys = 0;
+    const store = await LogStore.open(options.dataDir, (bytes, index) => {
+      const leaf = decodedLeaf(bytes, index);
+      sessions.add(leaf, index);
+      if (leaf.kind === 'admin') actSalts.add(leaf.subject.toString('hex'));
+      if (leaf.kind === 'key') keys++;
+    }).catch((error: unknown) => Promise.reject(cannotLog(error)));
+    const acts = await ActStore.open(options.dataDir).catch((error: unknown) => Promise.reject(cannotLog(error)));
+    const log = new TransparencyLog(options, { store, acts, sessions });
+    await log.#checkOwnCheckpoint();
+    if (keys === 0) log.#add('key', randomBytes(16), 0, log.key.publicKey);
+    log.#add('boot', randomBytes(16), store.size, store.root());
+    for (const act of await acts.list()) {
+      if (!actSalts.has(act.salt.toString('hex'))) log.#add('admin', act.salt, 0, commitAct(act.salt, act.text));
+    }
+    return log;
+  }
+
+  /** Leaves under the last checkpoint. */
+  get signedSize(): number {
+    return this.#signedSize;
+  }
+
+  get checkpointNow(): Promise<string | undefined> {
+    return this.#store.checkpoint();
+  }
+
+  get store(): LogStore {
+    return this.#store;
+  }
+
+  get verifierKey(): string {
+    return formatVerifierKey(this.key);
+  }
+
+  /** Throws HOOP_RECORDER while nothing can be logged: no session may be opened then. */
+  assertWritable(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Logs a session from now on: OPEN, HEADs and CLOSE follow what becomes durable of it. */
+  follow(session: LoggedSession): void {
+    this.#live.set(session, { opened: false, seq: 0 });
+  }
+
+  /** A session that recovery found sealed, or has sealed: whatever the log does not know of it yet. */
+  addEnded(ended: EndedSession): void {
+    const id = Buffer.from(ended.idBytes);
+    const known = this.sessions.get(id);
+    if (known?.ended || (!known && this.sessions.hasOrdinal(ended.ordinal))) return;
+    if (!known) this.#add('open', id, ended.ordinal, Buffer.from(ended.genesisHash));
+    this.#add(ended.interrupted ? 'interrupted' : 'close', id, ended.seq, Buffer.from(ended.hash));
+  }
+
+  /** An administrative act; its text is durable when it resolves, and its leaf comes with the next checkpoint. */
+  async act(text: Buffer): Promise<void> {
+    const salt = randomBytes(16);
+    await this.#acts.write(salt, text);
+    this.#add('admin', salt, 0, commitAct(salt, text));
+  }
+
+  /** An agent's key was pinned. */
+  agentKey(publicKey: Uint8Array): void {
+    const salt = randomBytes(16);
+    this.#add('agent', salt, 0, commitAgent(salt, publicKey));
+  }
+
+  /** Begins to publish a checkpoint at least every second while there is news. */
+  start(): void {
+    this.#timer = setInterval(
+      () => void this.checkpoint().catch(() => undefined),
+      this.#options.checkpointMillis ?? limits.checkpointMillis,
+    );
+  }
+
+  /** The last checkpoint, of all that is durable. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.checkpoint().catch(() => undefined); // the next start logs what is missing
+  }
+
+  /** Gives all news its place, makes it durable, signs it. Nothing happens without news. Rejects when the files cannot be written. */
+  async checkpoint(): Promise<void> {
+    while (this.#running) await this.#running.catch(() => undefined);
+    this.#running = this.#checkpoint();
+    try {
+      await this.#running;
+      this.#failingSince = undefined;
+      this.#failure = undefined;
+    } catch (error) {
+      const failure = cannotLog(error);
+      this.#failed(failure);
+      throw failure;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #checkpoint(): Promise<void> {
+    await this.#collect();
+    for (const leaf of this.#queue.splice(0)) this.#append(leaf);
+    if (this.#store.size === this.#signedSize) return;
+    await this.#store.flush();
+    const size = this.#store.size;
+    const text = checkpointText({ origin: this.key.name, size, root: this.#store.root() });
+    const signature = signNote(text, this.key.name, this.#options.key);
+    await this.#store.publish(formatNote({ text, signatures: [signature] }));
+    this.#signedSize = size;
+  }
+
+  /** What became durable of live sessions since the last time. */
+  async #collect(): Promise<void> {
+    const news = [...this.#live].filter(([session, known]) => !known.opened || session.head().seq > known.seq);
+    const heads = news.map(([session]) => session.head()); // now: what is appended while we wait may not be durable then
+    const durable = await Promise.allSettled(news.map(([session]) => session.durable()));
+    news.forEach(([session, known], place) => {
+      const head = heads[place]!;
+      // Where the journal failed, recovery seals what was durable, and `addEnded` hears of it.
+      const isDurable = durable[place]!.status === 'fulfilled';
+      if (isDurable) this.#logHead(session, known, head);
+      if (!isDurable || head.isSeal) this.#live.delete(session);
+    });
+  }
+
+  #logHead(session: LoggedSession, known: { opened: boolean; seq: number }, head: LoggedHead): void {
+    const id = Buffer.from(session.idBytes);
+    if (!known.opened) this.#add('open', id, session.ordinal, Buffer.from(session.genesisHash));
+    if (head.seq > known.seq) this.#add(head.isSeal ? 'close' : 'head', id, head.seq, Buffer.from(head.hash));
+    known.opened = true;
+    known.seq = head.seq;
+  }
+
+  #add(kind: LeafKind, subject: Buffer, number: number, digest: Buffer): void {
+    this.#queue.push({ kind, timeMicros: this.#options.clock.nowMicros(), subject, number, digest });
+  }
+
+  #append(leaf: Leaf): void {
+    this.sessions.add(leaf, this.#store.size);
+    this.#store.append(encodeLeaf(leaf));
+  }
+
+  /** A disk may falter; past the bound the sessions end, and none is opened until the log can be written again. */
+  #failed(failure: UserError): void {
+    const now = this.#options.clock.monotonicMicros();
+    this.#failingSince ??= now;
+    if (now - this.#failingSince < (this.#options.failingMillisMax ?? limits.durableMillisMax) * 1000) return;
+    this.#failure = failure;
+    this.#options.onFailure(failure);
+  }
+
+  /** A log that does not begin with what was signed must never be signed again: that would be a fork. */
+  async #checkOwnCheckpoint(): Promise<void> {
+    const text = await this.#store.checkpoint();
+    if (text === undefined) return;
+    const { checkpoint, note } = this.#parsed(text);
+    if (checkpoint.origin !== this.key.name || !noteHolds(note, this.key))
+      throw notOurs('its checkpoint is not signed by this gateway’s key');
+    if (checkpoint.size > this.#store.size)
+      throw notOurs(`it has ${this.#store.size} leaves, and ${checkpoint.size} were signed`);
+    if (!checkpoint.root.equals(await treeRoot(checkpoint.size, this.#store.readHash)))
+      throw notOurs('its leaves are not those that were signed');
+    this.#signedSize = checkpoint.size;
+  }
+
+  #parsed(text: string): ReturnType<typeof parseCheckpoint> {
+    try {
+      return parseCheckpoint(text);
+    } catch (error) {
+      throw notOurs((error as Error).message);
+    }
+  }
+}
+
+function decodedLeaf(bytes: Buffer, index: number): Leaf {
+  try {
+    return decodeLeaf(bytes);
+  } catch (error) {
+    throw notOurs(`leaf ${index}: ${(error as Error).message}`);
+  }
+}
+
+const cannotLog = (cause: unknown): UserError =>
+  cause instanceof UserError
+    ? cause
+    : new UserError('HOOP_RECORDER', `the log cannot be written: ${(cause as Error).message}`, {
+        next: 'look at the disk of the data directory; sessions can be opened again when it takes files',
+        cause,
+      });
+
+const notOurs = (why: string): UserError =>
+  new UserError('HOOP_RECORD_DAMAGED', `the transparency log is not the one that this gateway wrote: ${why}`, {
+    next: 'restore the data directory, whole, from a backup; `hoop verify` says what is wrong with this one',
+  });
