@@ -171,7 +171,7 @@ async function openResource(
     credentials: {
       user,
       password: password === undefined ? undefined : await readSecret(password),
-      database: config.database ?? config.name,
+      database: config.database ?? protocol.defaultDatabase(config.name),
     },
     startup: request.startup,
     label: request.label,
@@ -186,7 +186,7 @@ const offered = ({ name, protocol, address, database, tls, results, redact }: Re
   name,
   protocol,
   address,
-  database: database ?? name,
+  database: database ?? protocolNamed(protocol)?.defaultDatabase(name) ?? name,
   tls: tls.mode,
   results,
   ...(redact && { redact }),

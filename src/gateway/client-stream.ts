@@ -144,8 +144,8 @@ export class ClientStream {
     return reason;
   }
 
-  async #serve({ startup, leftover, cancelKeyBytes }: Extract<Admission, { kind: 'admitted' }>): Promise<string> {
-    const { protocol, policy, record, durable, clock, held, messageBytesMax } = this.#context;
+  async #serve({ startup, leftover, cancelKeyBytes, greet }: Extract<Admission, { kind: 'admitted' }>): Promise<string> {
+    const { protocol, policy, credential, record, durable, clock, held, messageBytesMax } = this.#context;
     for (const [name, value] of Object.entries(startup.parameters)) record.append({ kind: 'state', name, value });
     await durable(); // start-up parameters act at the resource too
     const ahead = readAhead(this.#client);
@@ -154,8 +154,8 @@ export class ClientStream {
     if (this.#aborted) return this.#aborted.code;
     const { greeting, duplex } = this.#resource;
     this.#cancelKey = randomBytes(cancelKeyBytes);
-    this.#decoder = protocol.createDecoder({ sink: record, clock, messageBytesMax, greeting, ...policy });
-    await protocol.frontend.greet(this.#client, greeting, this.#cancelKey);
+    this.#decoder = protocol.createDecoder({ sink: record, clock, messageBytesMax, greeting, credential, ...policy });
+    await this.#client.write(greet(greeting, this.#cancelKey));
     const client = prefixed(leftover, ahead.client);
     const end = await relay({ client, resource: duplex, decoder: this.#decoder, durable, held });
     return end.reason;

@@ -29,8 +29,11 @@ export async function relay({ client, resource, decoder, durable, held }: RelayP
     const mustBeDurable = step.toResource.length > 0 || step.recordFirst;
     if (mustBeDurable) await durable(); // invariant 1: nothing leaves before this
     if (mustBeDurable && end) return;
+    // The gateway's own answers first: what the resource answers to the rest of the step must not overtake them.
+    const told = step.toClient.length > 0 ? writeAll(client, step.toClient) : undefined;
+    told?.catch(() => undefined);
     if (step.toResource.length > 0) await writeAll(resource, step.toResource);
-    if (step.toClient.length > 0) await writeAll(client, step.toClient);
+    if (told) await told;
     end ??= step.end;
   };
 

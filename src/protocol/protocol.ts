@@ -6,6 +6,8 @@ import type { EventSink } from './event.ts';
 export interface Protocol {
   readonly name: string;
   readonly defaultPort: number;
+  /** What `database` is for a resource whose configuration names none. */
+  defaultDatabase(resource: string): string;
   /** Gateway side: ends the client program's login with the session's credential. */
   readonly frontend: Frontend;
   /** Agent side: logs in at the resource with the resource's credentials. */
@@ -19,6 +21,8 @@ export interface Protocol {
   connectInfo(local: LocalEndpoint): ConnectInfo;
   /** One statement as a person would type it; control characters are the caller's to escape. */
   renderParameter(type: number, format: number, value: Uint8Array): string;
+  /** The same for a protocol whose command is a list of words (Redis): one line, each byte exact. */
+  renderCommand?(words: readonly Uint8Array[]): string;
   /** The protocol's own fatal error, for streams that never reached a frontend (session ended, gateway away). */
   fatal(code: string, message: string): Uint8Array;
 }
@@ -65,10 +69,18 @@ export interface FrontendContext {
 /** What the login phase came to. No byte has been sent to any resource yet. */
 export type Admission =
   /**
-   * The client proved the credential. `startup` goes to the agent; the client is still waiting for its greeting, with a cancel key of
-   * `cancelKeyBytes` random bytes.
+   * The client proved the credential. `startup` goes to the agent; the client is still waiting for what `greet` makes of the resource's
+   * greeting and a cancel key of `cancelKeyBytes` random bytes (PostgreSQL: AuthenticationOk, ParameterStatus, our BackendKeyData,
+   * ReadyForQuery; Redis: the answer to AUTH or HELLO, whichever it sent).
    */
-  | { kind: 'admitted'; startup: Startup; leftover: Uint8Array; cancelKeyBytes: number; clientVersion?: string }
+  | {
+      kind: 'admitted';
+      startup: Startup;
+      leftover: Uint8Array;
+      cancelKeyBytes: number;
+      clientVersion?: string;
+      greet(greeting: Uint8Array, cancelKey: Uint8Array): Uint8Array;
+    }
   /** A cancel request on a connection of its own. */
   | { kind: 'cancel'; key: Uint8Array }
   /** The client was told why in its own protocol; `record` says what the record shows. */
@@ -84,8 +96,6 @@ export interface Startup {
 export interface Frontend {
   /** Runs the login on the client's stream. Never throws for what the client sent; rejects only when the stream is reset. */
   admit(client: Duplex, context: FrontendContext): Promise<Admission>;
-  /** Sends what tells the client that it is in: for PostgreSQL AuthenticationOk, ParameterStatus, our BackendKeyData, ReadyForQuery. */
-  greet(client: Duplex, greeting: Uint8Array, cancelKey: Uint8Array): Promise<void>;
   /**
    * Turns a client away without a login, politely: answers what a client must have answered before it reads an error
    * (PostgreSQL: SSLRequest → N, StartupMessage), then the protocol's own fatal error, then ends. Never rejects; bounded in time by the caller.
@@ -125,7 +135,7 @@ export interface BackendContext {
 
 export interface BackendReady {
   resource: Transport;
-  /** Opaque to the gateway's core: given to `Frontend.greet`. */
+  /** Opaque to the gateway's core: given to the admission's `greet`, and to the decoder. */
   greeting: Uint8Array;
   /** Bytes that came after the greeting. */
   leftover: Uint8Array;
@@ -154,6 +164,8 @@ export interface DecoderOptions extends RecordPolicy {
   messageBytesMax: number;
   /** The greeting the client saw: initial state (client_encoding, …). */
   greeting: Uint8Array;
+  /** For protocols in which a client may log in again under way. */
+  credential?: LocalCredential;
   /** Salts of what is withheld. Cryptographically secure; absent: the platform's. */
   randomBytes?: (size: number) => Uint8Array;
 }

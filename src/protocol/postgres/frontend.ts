@@ -35,14 +35,6 @@ export const frontend: Frontend = {
     }
   },
 
-  async greet(client, greeting, cancelKey) {
-    const key = encodeMessage(backendType.backendKeyData, cancelKey);
-    // ReadyForQuery is the last message of the greeting; the key belongs before it.
-    const ready = greeting.subarray(greeting.length - headerBytes - 1);
-    const parameters = greeting.subarray(0, greeting.length - headerBytes - 1);
-    await client.write(Buffer.concat([encodeMessage(backendType.authentication, int32(0)), parameters, key, ready]));
-  },
-
   async refuse(client, code, message) {
     const reader = new LoginReader(client, limits.controlBytesMax);
     try {
@@ -85,7 +77,16 @@ async function admit(client: Duplex, reader: LoginReader, context: FrontendConte
     leftover: reader.leftover,
     clientVersion: `3.${version & 0xffff}`,
     cancelKeyBytes: version === protocol32 ? 36 : 8,
+    greet,
   };
+}
+
+function greet(greeting: Uint8Array, cancelKey: Uint8Array): Uint8Array {
+  const key = encodeMessage(backendType.backendKeyData, cancelKey);
+  // ReadyForQuery is the last message of the greeting; the key belongs before it.
+  const ready = greeting.subarray(greeting.length - headerBytes - 1);
+  const parameters = greeting.subarray(0, greeting.length - headerBytes - 1);
+  return Buffer.concat([encodeMessage(backendType.authentication, int32(0)), parameters, key, ready]);
 }
 
 type Start = StartupPacket | 'gone' | 'http' | 'direct-tls';

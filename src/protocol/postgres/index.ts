@@ -17,6 +17,7 @@ import { sqlStateOf } from './sql-state.ts';
 export const postgres: Protocol = {
   name: 'postgres',
   defaultPort: 5432,
+  defaultDatabase: (resource) => resource,
   frontend,
   backend,
   load: () => grammar.load(),

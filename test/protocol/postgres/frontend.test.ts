@@ -26,7 +26,7 @@ beforeAll(async () => {
   port = await listen(async (duplex) => {
     const admission = await frontend.admit(duplex, { credential, randomBytes, messageBytesMax: 1024 });
     if (admission.kind === 'admitted') {
-      await frontend.greet(duplex, greeting, cancelKey);
+      await duplex.write(admission.greet(greeting, cancelKey));
       await answerOneQuery(duplex);
     }
     admissions.push(admission);
