@@ -81,15 +81,21 @@ async function opened(login: Login): Promise<RawClient> {
   }
 }
 
-/** A COPY that a script ran by chance, binding its text again, asks for data and would wait for ever: it is given up. */
+/**
+ * A COPY that a script ran by chance, binding its text again, asks for data that nobody has, and the server ignores the Syncs that
+ * were sent ahead: it is given up, and nobody counts any more.
+ */
 async function untilReady(client: RawClient, readies: number): Promise<void> {
-  const isReady = (): boolean => client.isClosed || count(client, 'Z') >= readies;
+  let wanted = readies;
+  const isReady = (): boolean => client.isClosed || count(client, 'Z') >= wanted;
   while (!isReady()) {
     const seen = client.received.length;
-    const isAsked = (): boolean => client.received.length === seen && client.received.at(-1)?.type === 'G';
-    const patience = isAsked()
-      ? setTimeout(() => isAsked() && client.send(say.copyFail('no'), say.sync()), 300)
-      : undefined;
+    const giveUp = (): void => {
+      if (client.received.length > seen || client.received.at(-1)?.type !== 'G') return;
+      wanted = count(client, 'Z') + 1;
+      client.send(say.copyFail('no'), say.sync());
+    };
+    const patience = setTimeout(giveUp, 300);
     await client.until(() => isReady() || client.received.length > seen);
     clearTimeout(patience);
   }
