@@ -25,6 +25,7 @@ export interface RunConnectOptions {
 
 interface View {
   show(resource: string, state: ConnectionState): void;
+  notice(line: string): void;
   close(): void;
 }
 
@@ -169,8 +170,9 @@ class Screen {
   }
 
   prompt({ url, userCode, expiresInSeconds }: DevicePrompt): void {
-    const { say } = this.#options;
-    say(`Sign in: open ${url} and enter ${userCode} (within ${Math.round(expiresInSeconds / 60)} minutes)`);
+    const line = `Sign in: open ${url} and enter ${userCode} (within ${Math.round(expiresInSeconds / 60)} minutes)`;
+    if (this.#view) this.#view.notice(line);
+    else this.#options.say(line);
   }
 
   async goLive(): Promise<void> {

@@ -11,6 +11,8 @@ export interface ConnectRow {
 
 export interface ConnectStatusProps {
   rows: ConnectRow[];
+  /** What somebody has to do now, such as a sign-in with its code; empty when there is nothing. */
+  notice: string;
   /** One line below the rows, such as "Ctrl-C ends the session"; empty when it is over. */
   hint: string;
 }
@@ -19,7 +21,7 @@ const marks = { ready: '●', waiting: '○', failed: '✕', over: '■' } as co
 const colours = { ready: 'green', waiting: 'yellow', failed: 'red', over: 'gray' } as const;
 
 /** The live lines of `hoop connect`: one row per resource. Props in, no I/O. */
-export function ConnectStatus({ rows, hint }: ConnectStatusProps): ReactNode {
+export function ConnectStatus({ rows, notice, hint }: ConnectStatusProps): ReactNode {
   const width = Math.max(...rows.map((row) => row.resource.length));
   return (
     <Box flexDirection="column">
@@ -31,6 +33,7 @@ export function ConnectStatus({ rows, hint }: ConnectStatusProps): ReactNode {
           <Text dimColor>{row.detail}</Text>
         </Text>
       ))}
+      {notice === '' ? null : <Text bold>{notice}</Text>}
       {hint === '' ? null : <Text dimColor>{hint}</Text>}
     </Box>
   );

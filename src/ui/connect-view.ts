@@ -11,6 +11,8 @@ export type ShownState =
 
 export interface ConnectView {
   show(resource: string, state: ShownState): void;
+  /** What somebody has to do now. On the live view it stands until a resource is ready: a line of its own would be painted over. */
+  notice(line: string): void;
   close(): void;
 }
 
@@ -52,14 +54,21 @@ async function openLiveView(resources: string[], stream: NodeJS.WriteStream, hin
     import('./connect-status.tsx'),
   ]);
   const rows = new Map(resources.map((resource) => [resource, connectRow(resource, { state: 'opening' })]));
-  const element = (below: string) => createElement(ConnectStatus, { rows: [...rows.values()], hint: below });
-  const view = render(element(hint), { stdout: stream, exitOnCtrlC: false });
+  let notice = '';
+  const element = (below: string) => createElement(ConnectStatus, { rows: [...rows.values()], notice, hint: below });
+  const view = render(element(hint), { stdout: stream, exitOnCtrlC: false, patchConsole: false });
   return {
     show(resource, state) {
       rows.set(resource, connectRow(resource, state));
+      if (state.state === 'ready') notice = '';
+      view.rerender(element(hint));
+    },
+    notice(line) {
+      notice = line;
       view.rerender(element(hint));
     },
     close() {
+      notice = '';
       view.rerender(element(''));
       view.unmount();
     },
@@ -78,6 +87,7 @@ function openPlainView(stream: NodeJS.WriteStream): ConnectView {
       last.set(resource, line);
       stream.write(`${resource} ${line}\n`);
     },
+    notice: (line) => void stream.write(`${line}\n`),
     close: () => undefined,
   };
 }
