@@ -5,8 +5,6 @@ export class MemoryDuplex implements Duplex {
   readonly written: Uint8Array[] = [];
   readonly closed = Promise.resolve();
   readonly #pieces: Uint8Array[];
-  /** Called when a read finds nothing more, before it gives the end. */
-  onEmpty: () => void = () => undefined;
   #at = 0;
 
   constructor(pieces: Uint8Array[]) {
@@ -14,9 +12,7 @@ export class MemoryDuplex implements Duplex {
   }
 
   async read(): Promise<Uint8Array | null> {
-    const piece = this.#pieces[this.#at++];
-    if (!piece) this.onEmpty();
-    return piece ?? null;
+    return this.#pieces[this.#at++] ?? null;
   }
 
   async write(bytes: Uint8Array): Promise<void> {

@@ -62,7 +62,7 @@ export class Answers {
     if (this.#isAnytime(type, body)) return this.#pass(message);
     const item = this.#talk.head;
     if (this.#talk.strayReadies > 0 && this.#isStray(type, item, body)) return this.#pass(message);
-    if (type === backendType.errorResponse) return this.#failed(item, message, body);
+    if (type === backendType.errorResponse) return this.#failed(this.#owner(item), message, body);
     if (!item) throw desync(`message ${String.fromCharCode(type)}`);
     const pass = !item.isOurs;
     this.#answer(type, item, message, body);
@@ -237,6 +237,13 @@ export class Answers {
 
   #statusOf(item: Awaited): 'error' | 'cancelled' {
     return item.result?.error?.code === '57014' && this.#talk.cancelWanted ? 'cancelled' : 'error';
+  }
+
+  /** Where the gateway's own message fails, what it was sent for has failed: the next one, of the same entry. */
+  #owner(item: Awaited | undefined): Awaited | undefined {
+    if (!item?.isOurs) return item;
+    this.#talk.awaited.shift();
+    return this.#talk.head;
   }
 
   #failed(item: Awaited | undefined, message: Uint8Array, body: Uint8Array): void {
