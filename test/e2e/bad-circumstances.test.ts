@@ -46,7 +46,14 @@ const failure = (exit: number, error: string, says: RegExp) => ({
 });
 const psql = ({ port, user, password: secret, database }: Connected, sql: string) =>
   run('psql', ['-qXAtc', sql], {
-    env: { PGHOST: '127.0.0.1', PGPORT: String(port), PGUSER: user, PGPASSWORD: secret, PGDATABASE: database },
+    env: {
+      PGHOST: '127.0.0.1',
+      PGPORT: String(port),
+      PGUSER: user,
+      PGPASSWORD: secret,
+      PGDATABASE: database,
+      PGSSLMODE: 'disable',
+    },
   });
 
 test('a resource without a grant, or that does not exist: denied alike, and what to do', async () => {

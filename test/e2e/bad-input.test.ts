@@ -14,6 +14,7 @@ const psqlEnvironment = ({ port, user, password, database }: Connected) => ({
   PGUSER: user,
   PGPASSWORD: password,
   PGDATABASE: database,
+  PGSSLMODE: 'disable', // as `hoop connect --` sets it: where libpq prefers TLS and is refused, it comes a second time without
 });
 const psql = (connected: Connected, sql: string, env: Record<string, string> = {}) =>
   run('psql', ['-qXAtc', sql], { env: { ...psqlEnvironment(connected), ...env } });
@@ -99,7 +100,6 @@ describe('the local port', () => {
   test.each([
     ['an HTTP request', Buffer.from('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'), /^HTTP\/1.1 400 .*PostgreSQL port/s],
     ['garbage', Buffer.from('\x00\x00\x00\x08garbage garbage', 'latin1'), /^E.*FATAL/s],
-    ['a TLS ClientHello', Buffer.from('16030100c8010000c40303' + '00'.repeat(190), 'hex'), /^$/],
     ['a length of 4 GiB', Buffer.from('ffffffff00030000', 'hex'), /^E.*FATAL/s],
   ])('%s gets an answer of its own kind, closes, is in the record, and disturbs nobody', async (_, bytes, expected) => {
     const answer = await exchange(connected.port, bytes);

@@ -159,6 +159,15 @@ describe('encryption as clients ask for it', () => {
     if (typeof without !== 'string') expect(await next(without)).toBe('closed');
   });
 
+  test('a ClientHello that is none: closed', async () => {
+    const hello = Buffer.from(`16030100c4010000c00303${'00'.repeat(190)}`, 'hex');
+    expect(await next(await open(hello))).not.toMatch(/^S|^N/);
+    const socket = await open(sslRequest);
+    await next(socket);
+    socket.write('no handshake at all');
+    await once(socket, 'close');
+  });
+
   test.each([
     ['SSLRequest', sslRequest],
     ['GSSENCRequest', gssEncRequest],
@@ -205,6 +214,11 @@ describe.runIf(hasProgram('psql'))('sslmode, by psql', () => {
     const { stdout, stderr } = await psql({ PGSSLMODE: mode });
     expect(stderr).toBe('');
     expect(stdout.includes('SSL connection (protocol: TLSv1.3')).toBe(encrypted);
+  });
+
+  test('prefer, and refused: libpq comes again without TLS, and is told the same', async () => {
+    const { stderr } = await psql({ PGSSLMODE: 'prefer', PGPASSWORD: 'wrong' });
+    expect(stderr.match(/password authentication failed/g)).toHaveLength(2);
   });
 
   test('verify-full: with the port’s own certificate yes, with another’s no', async () => {
