@@ -192,3 +192,28 @@ describe('hoop mcp', () => {
     expect((await deployment.sessions()).every(({ reason }) => reason === 'client_closed')).toBe(true);
   });
 });
+
+describe('hoop doctor', () => {
+  test('sends a statement and finds it in the record; says where tokens are and who is signed in', async () => {
+    const { code, stdout } = await deployment.alice.run(['doctor', 'orders-db', '--json']);
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; seen: string }[] };
+    expect(checks.map(({ name, state }) => [name, state])).toEqual([
+      ['gateway', 'ok'],
+      ['sign-in', 'ok'],
+      ['tokens', 'warning'],
+      ['record of orders-db', 'ok'],
+    ]);
+    expect([0, 1]).toContain(code); // whatever lies in the home of whoever runs this
+    const probe = (await deployment.sessions()).find(({ actor }) => actor === 'hoop-doctor')!;
+    expect((await deployment.statements(probe.id))[0]!.text).toMatch(/^select 'hoop doctor [0-9a-f]{24}'$/);
+  });
+
+  test('fails where there is no gateway, and checks the rest', async () => {
+    const nowhere = new Cli({ HOOP_GATEWAY: 'http://127.0.0.1:1' });
+    const { code, stdout } = await nowhere.run(['doctor', 'orders-db']);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^failed +gateway: /);
+    expect(stdout).toMatch(/^not checked +record of orders-db: nobody is signed in/m);
+    nowhere.remove();
+  });
+});

@@ -23,6 +23,7 @@ export interface RecordedSessionOptions {
 }
 
 export interface ReadySession {
+  id: string;
   info: ConnectInfo;
   /** A connection of the session, as a socket that a driver can have. What is declared stands in the record with its stream. */
   connect: (declared: StreamOpen['evidence']) => NodeDuplex;
@@ -90,6 +91,7 @@ export class RecordedSession {
     const over = () => (this.#ready = undefined);
     this.#kept = connected.keep().then(over, over);
     return {
+      id: connected.session!,
       info,
       connect: (evidence) => {
         const { socket, duplex } = streamPair();
