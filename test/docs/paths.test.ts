@@ -57,7 +57,7 @@ describe('every hoop command that somebody is told to type', () => {
     return [...blocks, ...inline].flatMap(commandsOf).map((command) => ({ path, command }));
   });
   const inSources = sources.flatMap((path) =>
-    [...read(path).matchAll(/(?:(?:run|one|token): |\(|\\`|'`)(hoop [a-z][^`'")\\\n]*)/g)].map(([, command]) => ({
+    [...read(path).matchAll(/(?:(?:run|one|token): |\\`|'`)(hoop [a-z][^`'")\\\n]*)/g)].map(([, command]) => ({
       path,
       command: command!,
     })),
