@@ -32,7 +32,11 @@ async function scripted(...answers: Uint8Array[]): Promise<RecordedGateway> {
   const server = await listen((duplex) => script(duplex).catch(() => undefined));
   const { port } = server;
   return RecordedGateway.before({
-    ...{ port, user: 'app', password: 'a resource secret', database: 'orders', kind: 'scripted' },
+    port,
+    user: 'app',
+    password: 'a resource secret',
+    database: 'orders',
+    kind: 'scripted',
     stop: () => server.close(),
   });
 }
@@ -84,7 +88,10 @@ describe('in its login (CVE-2026-6664, CVE-2026-6665, CVE-2026-6666)', () => {
       const address = `127.0.0.1:${server.port}`;
       const connecting = backend.connect({
         dial: () => dial({ name: 'orders', protocol: 'postgres', address, results: 'digest', credentials, tls }),
-        ...{ tlsMode: 'prefer', credentials, startup: { parameters: {} }, label: 'hoop' },
+        tlsMode: 'prefer',
+        credentials,
+        startup: { parameters: {} },
+        label: 'hoop',
         randomBytes: (size) => Buffer.alloc(size, 7),
       });
       await expect(connecting).rejects.toMatchObject({ message: expect.stringContaining('one byte') });

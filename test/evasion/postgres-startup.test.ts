@@ -170,6 +170,21 @@ describe.each(postgresServers)('start-up before $name', ({ start }) => {
     expect(told).toBeLessThan(first);
   });
 
+  it('no string of a client becomes a part of another connection (CVE-2021-41395)', async () => {
+    const session = await gateway.session();
+    const name = "x' host=evil port=1 user=postgres options='-c role=postgres";
+    const client = await session.open({ parameters: { application_name: name } });
+    client.send(say.query("select current_user || ' ' || current_setting('application_name')"));
+    await client.until(() => client.rows().length === 1);
+    expect(client.rows()[0]).toContain('postgres hoop/');
+    for (const wrong of [`${session.local.database} host=evil`, 'postgres://evil/', '../x'])
+      await expect(session.open({ database: wrong })).rejects.toThrow('3D000');
+    await expect(session.open({ user: 'postgres' })).rejects.toThrow('28000');
+    const { states, refusals } = await session.record();
+    expect(states).toContainEqual({ application_name: name });
+    expect(refusals).toEqual(['wrong-database', 'wrong-database', 'wrong-database', 'wrong-user']);
+  });
+
   it('a setting inside options stands in the record as the server reads it', async () => {
     const session = await gateway.session();
     const options = '-c work_mem=2MB --search-path=a,\\ b -c statement_timeout=7s';
