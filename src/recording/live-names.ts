@@ -23,12 +23,14 @@ interface Definition {
 
 /**
  * Entries that later ones may still refer to by `of`. A definition lives until another one of the same name was accepted, its name
- * was closed, or its stream ended; so memory follows the names that live, not the length of the session.
+ * was closed, its transaction (of a portal) or its stream ended; so memory follows the names that live, not the length of the session.
  */
 export class LiveNames {
   readonly #definitions = new Map<number, Definition>();
   /** Name → the accepted definition. */
   readonly #holders = new Map<string, number>();
+  /** Definitions of portals, by stream, in order. */
+  readonly #portals = new Map<number, Set<number>>();
   /** Closes that are not answered yet: seq → name. */
   readonly #closing = new Map<number, string>();
 
@@ -45,8 +47,10 @@ export class LiveNames {
     const name = nameOf(stream, event);
     if (event.verb === 'close') this.#closing.set(seq, name);
     else if (event.verb === 'parse' || event.verb === 'bind')
-      this.#definitions.set(seq, { meaning: ownCopy(meaning), stream, name });
-    else if (event.text && mayMakeNames(event.text)) this.#definitions.set(seq, { meaning: ownCopy(meaning), stream });
+      this.#definitions.set(seq, { meaning: ownCopy(meaning, event), stream, name });
+    else if (event.text && mayMakeNames(event.text))
+      this.#definitions.set(seq, { meaning: ownCopy(meaning, event), stream });
+    if (event.verb === 'bind') this.#portalsOf(stream).add(seq);
     return meaning;
   }
 
@@ -60,15 +64,25 @@ export class LiveNames {
     }
     const name = this.#definitions.get(seq)?.name;
     if (name === undefined) return;
-    if (status !== 'ok') {
-      this.#definitions.delete(seq);
-      return;
-    }
+    if (status !== 'ok') return this.#remove(seq);
     this.#drop(name);
     this.#holders.set(name, seq);
   }
 
+  /** A transaction ended: no portal that was bound before is there any more. */
+  endPortals(stream: number, before: number | undefined): void {
+    if (before === undefined) return;
+    const portals = this.#portalsOf(stream);
+    for (const seq of portals) {
+      if (seq >= before) return;
+      const name = this.#definitions.get(seq)?.name;
+      if (name !== undefined && this.#holders.get(name) === seq) this.#holders.delete(name);
+      this.#remove(seq);
+    }
+  }
+
   forget(stream: number): void {
+    this.#portals.delete(stream);
     for (const [seq, definition] of this.#definitions) {
       if (definition.stream !== stream) continue;
       this.#definitions.delete(seq);
@@ -76,11 +90,25 @@ export class LiveNames {
     }
   }
 
+  #portalsOf(stream: number): Set<number> {
+    const known = this.#portals.get(stream);
+    if (known) return known;
+    const fresh = new Set<number>();
+    this.#portals.set(stream, fresh);
+    return fresh;
+  }
+
   #drop(name: string): void {
     const holder = this.#holders.get(name);
     if (holder === undefined) return;
-    this.#definitions.delete(holder);
+    this.#remove(holder);
     this.#holders.delete(name);
+  }
+
+  #remove(seq: number): void {
+    const stream = this.#definitions.get(seq)?.stream;
+    this.#definitions.delete(seq);
+    if (stream !== undefined) this.#portals.get(stream)?.delete(seq);
   }
 }
 
@@ -92,9 +120,9 @@ function nameOf(stream: number, { verb, statementName, portalName }: StatementEv
 }
 
 /** A definition outlives the buffer that its entry was read into; do not keep a MiB alive for a line. */
-function ownCopy({ text, encoding, parameterTypes, parameters, redactions }: Meaning): Meaning {
+function ownCopy({ text, encoding, parameterTypes, parameters, redactions }: Meaning, event: StatementEvent): Meaning {
   return {
-    text: text && Uint8Array.from(text),
+    text: event.text ? Uint8Array.from(event.text) : text, // another definition's copy
     encoding,
     parameterTypes,
     parameters: parameters.map((item) => ({ ...item, value: item.value && Uint8Array.from(item.value) })),

@@ -4,6 +4,7 @@ import { AnswerOrder, type Settled } from './answer-order.ts';
 import type { Entry, EntryHeader } from './entry.ts';
 import { LiveNames } from './live-names.ts';
 import { statementItem, type RenderParameter } from './statement-item.ts';
+import { TransactionEnds } from './transaction-ends.ts';
 import { executes } from './verbs.ts';
 
 export interface TimelineOptions {
@@ -18,7 +19,7 @@ const failed: ReadonlySet<string> = new Set(['error', 'cancelled', 'refused']);
 /**
  * What was asked and what came of it, from a session's entries: each execution with its text and parameters resolved, refusals and
  * cancels in their place, preparations only where they failed on their own. In order of `seq`; an item that is still open when
- * `waitingMax` later ones are ready comes after those. Memory: open statements, live names, held back items.
+ * `waitingMax` later ones are ready comes after those. Memory: open statements, live names, held back items; portals end with their transaction.
  */
 export async function* statementsOf(
   entries: AsyncIterable<Entry>,
@@ -64,6 +65,7 @@ interface Slot {
 class Timeline {
   readonly #names = new LiveNames();
   readonly #order: AnswerOrder;
+  readonly #ends = new TransactionEnds();
   readonly #session: string;
   readonly #render: RenderParameter;
   readonly #waitingMax: number;
@@ -83,6 +85,7 @@ class Timeline {
     // What is quiet is made into an item only if it fails.
     const statement = statementItem(this.#session, header, event, meaning, this.#render);
     this.#slots.set(header.seq, { statement, open: event.expectsOutcome || quiet, quiet });
+    this.#names.endPortals(header.stream, this.#ends.asked(header.stream, header.seq, event));
     if (quiet && !event.expectsOutcome) this.#settle(this.#order.asked(header.stream, header.seq, event.verb));
   }
 
@@ -95,6 +98,8 @@ class Timeline {
     const slot = this.#slots.get(event.of);
     this.#settle(this.#order.answered(stream, event.of, slot?.statement.verb, event.status));
     this.#names.settle(event.of, event.status);
+    const { verb = '', text = null } = slot?.statement ?? {};
+    this.#names.endPortals(stream, this.#ends.answered(stream, verb, text, event));
     if (!slot) return;
     if (slot.quiet && !failed.has(event.status)) {
       this.#slots.delete(event.of);
@@ -107,6 +112,7 @@ class Timeline {
   streamClosed(stream: number): void {
     for (const seq of this.#order.forget(stream)) this.#slots.delete(seq);
     this.#names.forget(stream);
+    this.#ends.forget(stream);
   }
 
   #settle({ taken, skipped }: Settled): void {
