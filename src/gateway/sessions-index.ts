@@ -17,7 +17,11 @@ export function sessionsIndex(catalog: Catalog, recorder: Recorder, live: LiveSe
     find: (idPrefix: string, restrictToUser?: string) => withLiveCounters(catalog.find(idPrefix, restrictToUser)),
     statements: (id: string): AsyncIterable<Statement> => {
       const protocol = protocolNamed(catalog.find(id).protocol);
-      return statementsOf(recorder.readEntries(id), { session: id, renderParameter: protocol?.renderParameter ?? hex });
+      return statementsOf(recorder.readEntries(id), {
+        session: id,
+        renderParameter: protocol?.renderParameter ?? hex,
+        renderResult: protocol?.renderResult,
+      });
     },
   };
 }

@@ -17,17 +17,27 @@ export interface Protocol {
   createDecoder(options: DecoderOptions): Decoder;
   /** Client side: what the first bytes of a connection to the local port ask for. Without it they all go to the gateway as they are. */
   readonly opening?: (bytes: Uint8Array) => Opening;
+  /** A unix socket's file name, for protocols whose clients look for one in a folder. */
+  readonly socketName?: (port: number) => string;
   /** What a client program needs to reach the local port. */
   connectInfo(local: LocalEndpoint): ConnectInfo;
   /** One statement as a person would type it; control characters are the caller's to escape. */
   renderParameter(type: number, format: number, value: Uint8Array): string;
   /** The same for a protocol whose command is a list of words (Redis): one line, each byte exact. */
   renderCommand?(words: readonly Uint8Array[]): string;
+  /** Result messages that the record kept, as tables; values as text, null for NULL. May throw on what it did not write. */
+  renderResult?(messages: Uint8Array, resultFormats: readonly number[]): ResultTable[];
   /** The protocol's own fatal error, for streams that never reached a frontend (session ended, gateway away). */
   fatal(code: string, message: string): Uint8Array;
 }
 
+export interface ResultTable {
+  columns: string[];
+  rows: (string | null)[][];
+}
+
 export interface LocalEndpoint {
+  /** An address, or the absolute path of the folder with the unix socket. */
   host: string;
   port: number;
   user: string;

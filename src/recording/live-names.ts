@@ -8,6 +8,7 @@ export interface Meaning {
   encoding?: string | undefined;
   parameterTypes: readonly number[];
   parameters: readonly Parameter[];
+  resultFormats?: readonly number[] | undefined;
   /** What was withheld of the text and the parameters. */
   redactions?: readonly string[] | undefined;
 }
@@ -42,6 +43,7 @@ export class LiveNames {
       encoding: event.text ? event.encoding : base.encoding,
       parameterTypes: event.parameterTypes ?? base.parameterTypes,
       parameters: event.parameters ?? base.parameters,
+      resultFormats: event.resultFormats ?? base.resultFormats,
       redactions: joined(base.redactions, event.redactions),
     };
     const name = nameOf(stream, event);
@@ -120,13 +122,11 @@ function nameOf(stream: number, { verb, statementName, portalName }: StatementEv
 }
 
 /** A definition outlives the buffer that its entry was read into; do not keep a MiB alive for a line. */
-function ownCopy({ text, encoding, parameterTypes, parameters, redactions }: Meaning, event: StatementEvent): Meaning {
+function ownCopy({ text, parameters, ...rest }: Meaning, event: StatementEvent): Meaning {
   return {
+    ...rest,
     text: event.text ? Uint8Array.from(event.text) : text, // another definition's copy
-    encoding,
-    parameterTypes,
     parameters: parameters.map((item) => ({ ...item, value: item.value && Uint8Array.from(item.value) })),
-    redactions,
   };
 }
 

@@ -1,7 +1,8 @@
-import type { OutcomeEvent, RefusalEvent, StatementEvent } from '../protocol/event.ts';
+import type { OutcomeEvent, RefusalEvent, RowsEvent, StatementEvent } from '../protocol/event.ts';
 import type { Statement } from '../shared/api.ts';
 import { AnswerOrder, type Settled } from './answer-order.ts';
 import type { Entry, EntryHeader } from './entry.ts';
+import { KeptResults, type RenderResult } from './kept-results.ts';
 import { LiveNames } from './live-names.ts';
 import { statementItem, type RenderParameter } from './statement-item.ts';
 import { TransactionEnds } from './transaction-ends.ts';
@@ -10,9 +11,14 @@ import { executes } from './verbs.ts';
 export interface TimelineOptions {
   session: string;
   renderParameter: RenderParameter;
+  /** Without it rows are not shown. */
+  renderResult?: RenderResult | undefined;
   /** Items held back to keep the order; past it the oldest ones are given although an earlier one is still open. */
   waitingMax?: number;
 }
+
+/** Compressed results of items that are held back to keep the order: as `waitingMax`, for rows. */
+const keptBytesMax = 64 * 1024 * 1024;
 
 const failed: ReadonlySet<string> = new Set(['error', 'cancelled', 'refused']);
 
@@ -33,6 +39,9 @@ export async function* statementsOf(
         break;
       case 'data':
         timeline.data(body.of, body.bytes.length);
+        break;
+      case 'rows':
+        timeline.rows(body);
         break;
       case 'outcome':
         timeline.outcome(header.stream, body);
@@ -60,6 +69,8 @@ interface Slot {
   open: boolean;
   /** Shown only when it fails. */
   quiet: boolean;
+  kept?: KeptResults;
+  resultFormats?: readonly number[] | undefined;
 }
 
 class Timeline {
@@ -68,13 +79,17 @@ class Timeline {
   readonly #ends = new TransactionEnds();
   readonly #session: string;
   readonly #render: RenderParameter;
+  readonly #renderResult: RenderResult | undefined;
   readonly #waitingMax: number;
+  /** Of results that wait to be shown. */
+  #keptBytes = 0;
   /** In order of seq: a Map keeps the order of insertion. */
   readonly #slots = new Map<number, Slot>();
 
-  constructor({ session, renderParameter, waitingMax = 4096 }: TimelineOptions) {
+  constructor({ session, renderParameter, renderResult, waitingMax = 4096 }: TimelineOptions) {
     this.#session = session;
     this.#render = renderParameter;
+    this.#renderResult = renderResult;
     this.#waitingMax = waitingMax;
     this.#order = new AnswerOrder(waitingMax);
   }
@@ -84,7 +99,12 @@ class Timeline {
     const quiet = !executes(event.verb);
     // What is quiet is made into an item only if it fails.
     const statement = statementItem(this.#session, header, event, meaning, this.#render);
-    this.#slots.set(header.seq, { statement, open: event.expectsOutcome || quiet, quiet });
+    this.#slots.set(header.seq, {
+      statement,
+      open: event.expectsOutcome || quiet,
+      quiet,
+      resultFormats: meaning.resultFormats,
+    });
     this.#names.endPortals(header.stream, this.#ends.asked(header.stream, header.seq, event));
     if (quiet && !event.expectsOutcome) this.#settle(this.#order.asked(header.stream, header.seq, event.verb));
   }
@@ -92,6 +112,13 @@ class Timeline {
   data(of: number, bytes: number): void {
     const slot = this.#slots.get(of);
     if (slot) slot.statement.dataBytes = (slot.statement.dataBytes ?? 0) + bytes;
+  }
+
+  rows(event: RowsEvent): void {
+    const slot = this.#slots.get(event.of);
+    if (!slot || !this.#renderResult) return;
+    slot.kept ??= new KeptResults();
+    this.#keptBytes += slot.kept.add(event);
   }
 
   outcome(stream: number, event: OutcomeEvent): void {
@@ -145,28 +172,31 @@ class Timeline {
   *ready(): Generator<Statement> {
     for (const [seq, slot] of this.#slots) {
       if (slot.open) break;
-      this.#slots.delete(seq);
-      yield slot.statement;
+      yield this.#finished(seq, slot);
     }
-    if (this.#slots.size > this.#waitingMax) yield* this.#past();
+    if (this.#slots.size > this.#waitingMax || this.#keptBytes > keptBytesMax) yield* this.#past();
   }
 
   *#past(): Generator<Statement> {
-    for (const [seq, slot] of this.#slots) {
-      if (slot.open) continue;
-      this.#slots.delete(seq);
-      yield slot.statement;
-    }
+    for (const [seq, slot] of this.#slots) if (!slot.open) yield this.#finished(seq, slot);
   }
 
   /** At the end: what is still open has no outcome yet. */
   *rest(): Generator<Statement> {
-    for (const { statement, quiet, open } of this.#slots.values()) if (!(quiet && open)) yield statement;
+    for (const [seq, slot] of this.#slots) if (!(slot.quiet && slot.open)) yield this.#finished(seq, slot);
+  }
+
+  #finished(seq: number, { statement, kept, resultFormats = [] }: Slot): Statement {
+    this.#slots.delete(seq);
+    if (!kept || !this.#renderResult) return statement;
+    this.#keptBytes -= kept.bytes;
+    const results = kept.render(this.#renderResult, resultFormats);
+    return results ? { ...statement, results } : statement;
   }
 }
 
 function outcomeOf(event: OutcomeEvent): NonNullable<Statement['outcome']> {
-  const { status, tag, rows, errorCode, errorMessage, durationMicros, resultDigest, resultBytes } = event;
+  const { status, tag, rows, errorCode, errorMessage, durationMicros, resultDigest, resultBytes, rowsKept } = event;
   return {
     status,
     ...(tag !== undefined && { tag }),
@@ -176,5 +206,6 @@ function outcomeOf(event: OutcomeEvent): NonNullable<Statement['outcome']> {
     ...(durationMicros !== undefined && { durationMicros }),
     ...(resultDigest && { resultSha256: Buffer.from(resultDigest).toString('hex') }),
     ...(resultBytes !== undefined && { resultBytes }),
+    ...(rowsKept !== undefined && { rowsKept }),
   };
 }

@@ -225,6 +225,10 @@ export const statementSchema = z.object({
   /** COPY data that the client sent with the statement: bytes of whole CopyData messages. */
   dataBytes: z.number().int().optional(),
   redactions: z.array(z.string()).optional(),
+  /** Rows, where the resource's owner wants them kept: the first `outcome.rowsKept` of them. Values as text, null is SQL NULL. */
+  results: z
+    .array(z.object({ columns: z.array(z.string()), rows: z.array(z.array(z.string().nullable())) }))
+    .optional(),
   outcome: z
     .object({
       status: z.enum(['ok', 'error', 'skipped', 'cancelled', 'suspended', 'refused', 'unknown']),
@@ -235,6 +239,7 @@ export const statementSchema = z.object({
       durationMicros: z.number().optional(),
       resultSha256: z.string().optional(),
       resultBytes: z.number().optional(),
+      rowsKept: z.number().int().optional(),
     })
     .nullable(),
 });

@@ -1,5 +1,6 @@
 import type { Session, Statement } from '../shared/api.ts';
 import { byteSize, count, duration, escapeControl, facts, localTime, offset, tone } from './print.ts';
+import { resultLines } from './result-lines.ts';
 import { sessionDuration, sessionState } from './session-table.ts';
 
 const indent = '    ';
@@ -28,7 +29,8 @@ export function replayHeader(session: Session): string {
 export function replayStatement(statement: Statement, session: Pick<Session, 'startedAt'>): string {
   const head = `#${statement.seq}  ${offset(session.startedAt, statement.at)}  stream ${statement.stream}`;
   const verb = statement.verb === 'query' || statement.verb === 'execute' ? '' : `  ${escapeControl(statement.verb)}`;
-  return [tone.faint(head + verb), ...bodyLines(statement), `${indent}${outcomeLine(statement)}`].join('\n');
+  const rows = resultLines(statement).map((line) => indent + line);
+  return [tone.faint(head + verb), ...bodyLines(statement), `${indent}${outcomeLine(statement)}`, ...rows].join('\n');
 }
 
 function bodyLines(statement: Statement): string[] {

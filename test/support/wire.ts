@@ -4,10 +4,7 @@ import type { Decoder, Step, StreamEnd } from '../../src/protocol/protocol.ts';
 import { createDecoder } from '../../src/protocol/postgres/decoder.ts';
 
 /** One thing that happens on a stream, in order. */
-export type Turn =
-  | { client: Uint8Array[] }
-  | { server: Uint8Array[] }
-  | { act: Act };
+export type Turn = { client: Uint8Array[] } | { server: Uint8Array[] } | { act: Act };
 type Act = 'client-ended' | 'resource-ended' | 'cancel' | 'abort' | 'drain';
 
 export const client = (...client: Uint8Array[]): Turn => ({ client });
@@ -26,6 +23,7 @@ export interface Course {
 export interface CourseOptions {
   messageBytesMax?: number;
   greeting?: Uint8Array;
+  results?: 'digest' | 'rows';
 }
 
 /** Cuts bytes as a network might. */
@@ -63,6 +61,8 @@ export function play(turns: Turn[], cut: Cut = whole, options: CourseOptions = {
     clock: { nowMicros: () => 0, monotonicMicros: () => 0 },
     messageBytesMax: options.messageBytesMax ?? 1_000_000,
     greeting: options.greeting ?? new Uint8Array(0),
+    results: options.results,
+    randomBytes: (size) => new Uint8Array(size), // so that all cuts of a conversation give the same
   });
   for (const turn of turns) {
     for (const step of steps(decoder, turn, cut)) {

@@ -11,6 +11,7 @@ import { frontend } from './frontend.ts';
 import { grammar } from './grammar.ts';
 import { encodeErrorResponse } from './messages.ts';
 import { opening } from './opening.ts';
+import { renderResult } from './render-result.ts';
 import { renderParameter } from './render.ts';
 import { sqlStateOf } from './sql-state.ts';
 
@@ -23,8 +24,10 @@ export const postgres: Protocol = {
   load: () => grammar.load(),
   createDecoder,
   opening,
+  socketName: (port) => `.s.PGSQL.${port}`, // what libpq looks for in a folder
   connectInfo,
   renderParameter,
+  renderResult,
   fatal: (code, message) => encodeErrorResponse({ severity: 'FATAL', code: sqlStateOf(code), message }),
 };
 
@@ -33,7 +36,10 @@ function connectInfo({ host, port, user, password, database }: LocalEndpoint): C
   const encode = encodeURIComponent;
   // Drivers differ in what they decode of a path; what need not be encoded there is not.
   const path = encodeURI(database).replaceAll('?', '%3F').replaceAll('#', '%23');
-  const dsn = `postgresql://${encode(user)}:${encode(password)}@${host}:${port}/${path}`;
+  const who = `${encode(user)}:${encode(password)}`;
+  const dsn = host.startsWith('/')
+    ? `postgresql://${who}@/${path}?host=${encode(host)}&port=${port}`
+    : `postgresql://${who}@${host}:${port}/${path}`;
   return {
     dsn,
     environment: {

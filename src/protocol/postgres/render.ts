@@ -12,6 +12,12 @@ export function renderParameter(type: number, format: number, value: Uint8Array)
   return numbers.has(type) && isNumeral(text) ? text : quote(text);
 }
 
+/** A value of a result as psql would show it; what cannot be read for certain, as the bytes it is. */
+export function renderValue(type: number, format: number, value: Uint8Array): string {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
+  return (format === 0 ? textOf(value) : textOfBinary(type, bytes)) ?? hex(bytes);
+}
+
 /** Reads back as the same number without quotes; `-0` would become an integer, which has no such thing. */
 const isNumeral = (text: string): boolean => /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) && !/^-[0.]+(e|$)/i.test(text);
 
