@@ -74,4 +74,19 @@ describe.each(postgresServers)('portals on $name', ({ start }) => {
     expect(first!.outcome).toMatchObject({ status: 'error', errorMessage: 'cannot drop active portal "p"' });
     expect(second!.outcome?.status).toBe('skipped');
   });
+
+  it('never says that the old text ran again when a Bind that fails has emptied the unnamed portal', async () => {
+    stream = await DecodedStream.open(server);
+    stream.send(say.query('begin'));
+    await stream.ready();
+    stream.send(say.parse('', 'select $1::int'), say.bind('', '', '1'), say.execute(''), say.sync());
+    await stream.ready();
+    stream.send(say.bind('', '', 'no number'), say.sync());
+    await stream.ready();
+    stream.send(say.execute(''), say.sync());
+    await stream.ready();
+    const [, again] = stream.statements('execute');
+    expect(again!.of).toBeUndefined();
+    expect(again!.outcome).toMatchObject({ status: 'error', errorCode: '34000' });
+  });
 });

@@ -294,11 +294,11 @@ export class Answers {
     let isFirst = true;
     while (talk.head && talk.head.kind !== 'sync') {
       const item = talk.awaited.shift()!;
-      if (item.changes === 'portal') talk.portals.skip();
-      if (item.changes === 'statement') {
-        const { name, meaning } = talk.statements.skip();
-        // A Parse that fails has dropped the unnamed statement before it was read.
-        if (isFirst && name === '' && meaning) talk.statements.forget('');
+      if (item.changes) {
+        const names = item.changes === 'portal' ? talk.portals : talk.statements;
+        const { name, meaning } = names.skip();
+        // A Parse or Bind that fails has dropped the unnamed statement or portal before it was read.
+        if (isFirst && name === '' && meaning) names.forget('');
       }
       if (!isFirst && item.expectsOutcome) talk.outcome(item, 'skipped');
       isFirst = false;

@@ -57,7 +57,12 @@ export class Bench {
     const waiting = [...named];
     const play = async (place: number) => {
       const player = new Player({ ...local, parameters: { search_path: `w${place},public` } });
-      for (let next = waiting.shift(); next; next = waiting.shift()) await player.play(next.script, next.name);
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        const { script, name } = next;
+        await player.play(script, name).catch((error: unknown) => {
+          throw new Error(`HOOP_PROVE_SEED=${script.seed}: ${String(error)}\n${shown(script)}`, { cause: error });
+        });
+      }
       await player.close();
       this.tally.ended += player.ended;
     };

@@ -236,4 +236,18 @@ describe('the name of a portal', () => {
     ]);
     expect(refusals(course)).toEqual(['unknown-portal']);
   });
+
+  it('the unnamed one goes with a Bind that fails: what runs then is not the old text', () => {
+    const course = converse([
+      client(say.query('begin')),
+      server(answer.complete('BEGIN'), answer.ready('T')),
+      client(say.parse('', 'A'), say.bind('', ''), say.execute('', 1), say.sync()),
+      server(answer.parsed(), answer.bound(), answer.row('x'), answer.suspended(), answer.ready('T')),
+      client(say.bind('', ''), say.sync()),
+      server(answer.error('22021'), answer.ready('E')),
+      client(say.execute(''), say.sync()),
+    ]);
+    expect(refusals(course)).toEqual(['unknown-portal']);
+    expect(statements(course, 'execute').map(({ of }) => of !== undefined)).toEqual([true, false]);
+  });
 });
