@@ -12,7 +12,7 @@ export function resultLines({ results = [], outcome }: Pick<Statement, 'results'
   const lines = results.flatMap(tableLines);
   const { rows, rowsKept } = outcome ?? {};
   if (rows !== undefined && rowsKept !== undefined && rowsKept < rows)
-    lines.push(tone.warn(`the record keeps the first ${count(rowsKept, 'row')} of ${rows}`));
+    lines.push(tone.warn(`the record keeps the first ${count(rowsKept, 'row')} of ${rows.toLocaleString('en')}`));
   return lines;
 }
 
@@ -26,7 +26,7 @@ function tableLines({ columns, rows }: Table): string[] {
       .trimEnd(),
   );
   const more = rows.length - rowsMax;
-  const rest = more > 0 ? [tone.faint(`… ${more} more (--json shows them)`)] : [];
+  const rest = more > 0 ? [tone.faint(`… ${count(more, 'more row')} (--json shows them)`)] : [];
   return [...padded, ...rest];
 }
 

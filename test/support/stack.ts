@@ -51,9 +51,11 @@ export interface StackOptions {
   settings?: Record<string, unknown>;
   /** Where the gateway keeps its data, in the place of a temporary folder. */
   dataDir?: string;
+  /** Further keys of the resource, as in agent.yaml. */
+  resource?: Record<string, unknown>;
 }
 
-export async function startStack({ postgres, settings = {}, ...given }: StackOptions): Promise<Stack> {
+export async function startStack({ postgres, settings = {}, resource = {}, ...given }: StackOptions): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), 'hoop-stack-'));
   const dataDir = given.dataDir ?? join(folder, 'gateway');
   const logs: string[] = [];
@@ -62,7 +64,7 @@ export async function startStack({ postgres, settings = {}, ...given }: StackOpt
   const open = async (listen: string) =>
     startGateway(await readGatewayConfig({ ...settings, dataDir, listen }, { environment: {} }), { log });
   let gateway = await open('127.0.0.1:0');
-  const config = parseAgentConfig(agentYaml(postgres), join(folder, 'agent.yaml'));
+  const config = parseAgentConfig(agentYaml(postgres, resource), join(folder, 'agent.yaml'));
   const key = await loadAgentKey(config.stateDir);
   const { token } = gateway.registry.agents.create('db-agent');
   let joinToken: string | undefined = token;
@@ -130,7 +132,10 @@ export async function startStack({ postgres, settings = {}, ...given }: StackOpt
   return stack;
 }
 
-const agentYaml = ({ port, user, password: secret, database }: StackOptions['postgres']) => `
+const agentYaml = (
+  { port, user, password: secret, database }: StackOptions['postgres'],
+  resource: Record<string, unknown>,
+) => `
 resources:
   - name: orders-db
     protocol: postgres
@@ -138,6 +143,9 @@ resources:
     database: ${database}
     tls: { mode: disable }
     credentials: { user: ${user}, password: ${JSON.stringify(secret)} }
+${Object.entries(resource)
+  .map(([key, value]) => `    ${key}: ${JSON.stringify(value)}`)
+  .join('\n')}
 `;
 
 async function connectTo(gateway: string, user: SignedIn, name: string, actor: string): Promise<Connected> {

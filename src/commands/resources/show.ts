@@ -13,7 +13,7 @@ export default class ResourcesShow extends BaseCommand<typeof ResourcesShow> {
     const { api } = await this.gateway(flags);
     const resource = await api.resource(args.resource);
     const { facts } = await import('../../ui/print.ts');
-    const results = resource.results === 'rows' ? 'their rows' : 'a digest of their rows';
+    const results = resource.results === 'rows' ? 'a digest, and the first rows' : 'a digest';
     this.log(
       facts([
         ['resource', resource.name],
