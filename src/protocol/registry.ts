@@ -1,8 +1,9 @@
 import { postgres } from './postgres/index.ts';
 import type { Protocol } from './protocol.ts';
+import { redis } from './redis/index.ts';
 
 /** Every protocol of the product: one line each. */
-const protocols: Protocol[] = [postgres];
+const protocols: Protocol[] = [postgres, redis];
 
 export const protocolNamed = (name: string): Protocol | undefined =>
   protocols.find((protocol) => protocol.name === name);

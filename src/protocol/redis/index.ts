@@ -1,0 +1,42 @@
+/**
+ * Redis, RESP2 and RESP3: https://redis.io/docs/latest/develop/reference/protocol-spec/
+ *
+ * Decoded: commands (arrays of bulk strings), pipelines, transactions, subscriptions and pushes, blocking commands, scripts and
+ * functions with what their names stand for. Refused: inline commands, replication, MONITOR, what administers the server, and commands
+ * that hoop does not know. docs/protocols/redis.md has the table.
+ */
+import type { ConnectInfo, LocalEndpoint, Protocol } from '../protocol.ts';
+import { backend } from './backend.ts';
+import { createDecoder } from './decoder.ts';
+import { frontend } from './frontend.ts';
+import { encodeError } from './messages.ts';
+import { renderCommand } from './render.ts';
+
+export const redis: Protocol = {
+  name: 'redis',
+  defaultPort: 6379,
+  defaultDatabase: () => '0',
+  frontend,
+  backend,
+  createDecoder,
+  connectInfo,
+  renderParameter: (_type, _format, value) => renderCommand([value]),
+  renderCommand,
+  fatal: (_code, message) => encodeError('ERR', message),
+};
+
+/** REDISCLI_AUTH is what redis-cli reads, so that the password need not be in its arguments. */
+function connectInfo({ host, port, user, password, database }: LocalEndpoint): ConnectInfo {
+  const dsn = `redis://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
+  return {
+    dsn,
+    environment: {
+      REDIS_URL: dsn,
+      REDIS_HOST: host,
+      REDIS_PORT: String(port),
+      REDIS_USERNAME: user,
+      REDIS_PASSWORD: password,
+      REDISCLI_AUTH: password,
+    },
+  };
+}
