@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { ConnectInfo } from '../protocol/protocol.ts';
 import { UserError } from '../shared/errors.ts';
 import type { SessionEnded } from '../shared/handshake.ts';
@@ -14,6 +15,8 @@ export interface ConnectOptions {
   actor: string | undefined;
   /** Asked for; otherwise the one that the resource had before, or a free one. 0 takes a free one and remembers nothing. */
   port: number | undefined;
+  /** A folder for a unix socket beside the port. */
+  socketFolder?: string | undefined;
   caFile: string | undefined;
   onState: (state: ConnectionState) => void;
   /** A sign-in is needed while it runs: shows the code. */
@@ -31,7 +34,7 @@ export interface Connection {
 
 /** Opens a session on a resource and keeps it. Resolves when client programs can connect; throws UserError. */
 export async function connectResource(options: ConnectOptions): Promise<Connection> {
-  const { gateway, resource, actor, port, caFile, onState, showPrompt, signal } = options;
+  const { gateway, resource, actor, port, socketFolder, caFile, onState, showPrompt, signal } = options;
   const { api, url, send } = gateway;
   const remembered = port === undefined ? await rememberedPort(url, resource) : port;
   const connected = new ConnectedResource({
@@ -44,6 +47,7 @@ export async function connectResource(options: ConnectOptions): Promise<Connecti
     },
     openPort: (onConnection, opening) =>
       openLocalPort({ onConnection, opening, ...(remembered ? { port: remembered } : {}) }),
+    ...(socketFolder === undefined ? {} : { socketFolder: resolve(socketFolder) }),
     signInAgain: async () => {
       if (process.env['HOOP_TOKEN']) throw tokenOver();
       await signInAgain({ gateway: url, send, store: await openTokenStore(), show: showPrompt, signal });

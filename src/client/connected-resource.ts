@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { protocolNamed } from '../protocol/registry.ts';
 import type { ConnectInfo, Protocol } from '../protocol/protocol.ts';
 import { backoffMillis } from '../shared/backoff.ts';
@@ -26,6 +27,8 @@ export interface ConnectedResourceParts {
     onConnection: (duplex: Duplex, evidence: StreamOpen['evidence']) => void,
     opening: () => Promise<Protocol['opening']>,
   ) => Promise<LocalPort>;
+  /** Where a unix socket stands too, and what client programs are then told to use. */
+  socketFolder?: string;
   /** Called when the sign-in behind a successor session has gone; resolves when there is a new one. */
   signInAgain: () => Promise<void>;
   onState: (state: ConnectionState) => void;
@@ -98,9 +101,27 @@ export class ConnectedResource {
         next: 'upgrade hoop on this machine',
       });
     }
+    const socketFolder = await this.#listenOnSocket(this.#protocol).catch(async (error: unknown) => {
+      await tunnel.close();
+      throw error;
+    });
     const { user, password, database } = tunnel.opened.credential;
     this.#use(tunnel);
-    return this.#protocol.connectInfo({ host, port, user, password, database });
+    return this.#protocol.connectInfo({ host: socketFolder ?? host, port, user, password, database });
+  }
+
+  /** The folder, when there is to be a socket in it. Its name is the protocol's, which is known only now. */
+  async #listenOnSocket({ name, socketName }: Protocol): Promise<string | undefined> {
+    const { socketFolder } = this.#parts;
+    if (socketFolder === undefined) return undefined;
+    if (!socketName) {
+      throw new UserError('HOOP_USAGE', `a resource that speaks ${name} has no unix socket here`, {
+        next: 'connect it without --socket',
+      });
+    }
+    const port = this.#port!;
+    await port.listenAt(join(socketFolder, socketName(port.port)));
+    return socketFolder;
   }
 
   /** Stays until the signal aborts or the session ends for good; opens successors in between. */

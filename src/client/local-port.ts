@@ -12,8 +12,6 @@ import { listenOnPath } from './socket-path.ts';
 export interface LocalPortOptions {
   /** A free one is chosen where none is given. */
   port?: number;
-  /** Also listens on a unix socket, in a folder that only this user can enter. */
-  socketPath?: string;
   /** The protocol's, as soon as it is known; without it all bytes are passed on as they are. */
   opening?: () => Promise<Protocol['opening']>;
   /** A program of this user connected. */
@@ -25,7 +23,8 @@ export interface LocalPortOptions {
 export interface LocalPort {
   readonly host: string;
   readonly port: number;
-  readonly socketPath: string | undefined;
+  /** Listens on a unix socket too, in a folder that only this user can enter. Throws UserError. */
+  listenAt(socketPath: string): Promise<void>;
   /** Takes no more connections; those that stand end with their streams, or a moment later. */
   close(): void;
 }
@@ -40,20 +39,15 @@ export async function openLocalPort(options: LocalPortOptions): Promise<LocalPor
   const sockets = new Set<Socket>();
   const make = () => createLocalServer(options, sockets);
   const tcp = await listenOnPort(make, options.port);
-  const unix =
-    options.socketPath === undefined
-      ? undefined
-      : await listenOnPath(make(), options.socketPath).catch((error: unknown) => {
-          tcp.close();
-          throw error;
-        });
+  const servers = [tcp];
   return {
     host,
     port: portOf(tcp),
-    socketPath: options.socketPath,
+    async listenAt(socketPath) {
+      servers.push(await listenOnPath(make(), socketPath));
+    },
     close() {
-      tcp.close();
-      unix?.close();
+      for (const server of servers) server.close();
       const linger = setTimeout(() => {
         for (const socket of sockets) socket.destroy();
       }, lingerMillis);

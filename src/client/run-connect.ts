@@ -12,6 +12,7 @@ export interface RunConnectOptions {
   /** After `--`: runs as a child instead of staying. */
   command: string[] | undefined;
   port: number | undefined;
+  socketFolder?: string | undefined;
   actor: string | undefined;
   caFile: string | undefined;
   gateway: () => Promise<OpenedGateway>;
@@ -68,13 +69,14 @@ interface OpenAll {
 }
 
 async function openAll({ options, gateway, screen, signal }: OpenAll): Promise<(Connection | UserError)[]> {
-  const { resources, actor, port, caFile } = options;
+  const { resources, actor, port, socketFolder, caFile } = options;
   const open = (resource: string) =>
     connectResource({
       gateway,
       resource,
       actor,
       port,
+      socketFolder,
       caFile,
       signal,
       onState: (state) => screen.show(resource, state),

@@ -185,8 +185,8 @@ describe.runIf(linux)('the unix socket', () => {
 
   test('stands in a folder that nobody else can enter, and carries bytes', async () => {
     const socketPath = join(await folder(), 'new', '.s.PGSQL.5432');
-    const { port, next } = await open({ socketPath });
-    expect(port.socketPath).toBe(socketPath);
+    const { port, next } = await open();
+    await port.listenAt(socketPath);
     expect((await stat(join(socketPath, '..'))).mode & 0o777).toBe(0o700);
     const socket = connect({ path: socketPath, allowHalfOpen: true });
     socket.end('hello');
@@ -199,7 +199,8 @@ describe.runIf(linux)('the unix socket', () => {
   test('a folder that others can enter is refused', async () => {
     const open755 = await folder();
     await chmod(open755, 0o755);
-    await expect(open({ socketPath: join(open755, 's') })).rejects.toMatchObject({
+    const { port } = await open();
+    await expect(port.listenAt(join(open755, 's'))).rejects.toMatchObject({
       code: 'HOOP_CONFIG',
       next: expect.stringContaining('chmod 700'),
     });
@@ -211,14 +212,14 @@ describe.runIf(linux)('the unix socket', () => {
       `require('net').createServer().listen(${JSON.stringify(socketPath)}, () => console.log('up'))`,
     );
     await once(crashed.stdout!, 'data');
-    await expect(open({ socketPath })).rejects.toMatchObject({ code: 'HOOP_PORT_TAKEN' });
+    const { port } = await open();
+    await expect(port.listenAt(socketPath)).rejects.toMatchObject({ code: 'HOOP_PORT_TAKEN' });
     crashed.kill('SIGKILL');
     await once(crashed, 'exit');
-    const { port } = await open({ socketPath });
-    expect(port.socketPath).toBe(socketPath);
+    await port.listenAt(socketPath);
     const file = `${socketPath}-file`;
     await writeFile(file, 'precious');
-    await expect(open({ socketPath: file })).rejects.toMatchObject({ code: 'HOOP_PORT_TAKEN' });
+    await expect(port.listenAt(file)).rejects.toMatchObject({ code: 'HOOP_PORT_TAKEN' });
     expect((await stat(file)).size).toBe(8);
   });
 });

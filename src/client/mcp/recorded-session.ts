@@ -81,7 +81,8 @@ export class RecordedSession {
       // No port that another process could find: connections are handed over in memory.
       openPort: (onConnection) => {
         carry = onConnection;
-        return Promise.resolve({ host: 'localhost', port: 0, socketPath: undefined, close: () => undefined });
+        const nothing = () => undefined;
+        return Promise.resolve({ host: 'localhost', port: 0, listenAt: () => Promise.resolve(), close: nothing });
       },
       signInAgain: () => this.#signInAgain(gateway),
       onState: (state) => this.#report(state),
