@@ -16,6 +16,7 @@ const request = (code: number, rest = ''): Buffer => {
 };
 const ssl = request(80_877_103);
 const gss = request(80_877_104);
+const damage = "select 'damage'";
 
 describe.each(postgresServers)('start-up before $name', ({ start }) => {
   let gateway: RecordedGateway;
@@ -108,16 +109,6 @@ describe.each(postgresServers)('start-up before $name', ({ start }) => {
       (session) => startupPacket([...identity(session), ['options', '-O']]),
       'start-up-parameter',
     ],
-    [
-      'a query behind an SSLRequest (CVE-2021-23214)',
-      () => Buffer.concat([ssl, say.query('select 1')]),
-      'bytes-behind-request',
-    ],
-    [
-      'a StartupMessage behind a GSSENCRequest (CVE-2021-23222)',
-      (session) => Buffer.concat([gss, startupPacket(identity(session))]),
-      'bytes-behind-request',
-    ],
   ])('%s: the record shows the refusal, the server hears nothing', async (_, bytes, reason) => {
     const { refusals, statements, error } = await turnedAway(bytes);
     expect(refusals).toEqual([reason]);
@@ -125,17 +116,29 @@ describe.each(postgresServers)('start-up before $name', ({ start }) => {
     expect(error).toContain('FATAL');
   });
 
-  it.each([
-    ['SSLRequest', ssl],
-    ['GSSENCRequest', gss],
-  ])('%s is answered once, and refused the second time', async (_, asked) => {
+  it.each<[string, Uint8Array, (session: RecordedSession) => Uint8Array]>([
+    ['a query behind an SSLRequest (CVE-2021-23214)', ssl, () => say.query(damage)],
+    ['a login behind an SSLRequest (CVE-2021-23214)', ssl, (session) => startupPacket(identity(session))],
+    ['a login behind a GSSENCRequest (CVE-2021-23222)', gss, (session) => startupPacket(identity(session))],
+  ])('%s ends the connection before anything is read of it', async (_, asked, behind) => {
     const session = await gateway.session();
     const client = await session.dial();
     client.expectBytes();
-    client.send(asked);
-    expect(await client.byte()).toBe('N');
-    client.send(asked);
+    client.send(asked, behind(session));
     await client.until(() => client.isClosed);
+    expect((await session.record()).statements).toEqual([]);
+  });
+
+  it('GSSENCRequest again and again is refused', async () => {
+    const session = await gateway.session();
+    const client = await session.dial();
+    for (let times = 0; times < 2; times++) {
+      client.expectBytes();
+      client.send(gss);
+      expect(await client.byte()).toBe('N'); // of the local port, then of the gateway
+    }
+    client.send(gss);
+    await client.until(() => client.isClosed || client.types().includes('E'));
     expect((await session.record()).refusals).toEqual(['bad-startup']);
   });
 
@@ -148,12 +151,21 @@ describe.each(postgresServers)('start-up before $name', ({ start }) => {
     expect((await session.record()).refusals).toEqual(['http']);
   });
 
-  it('TLS begun at once, which the port does not offer, is refused and named', async () => {
+  it.each([
+    ['something that is no TLS where TLS was agreed', true, say.query(damage)],
+    ['TLS begun at once, and then not', false, Buffer.from([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0])],
+  ])('%s: nothing of it reaches the gateway', async (_, isAsked, bytes) => {
     const session = await gateway.session();
     const client = await session.dial();
-    client.send(Buffer.from([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0]));
+    client.expectBytes();
+    if (isAsked) {
+      client.send(ssl);
+      expect(await client.byte()).toBe('S');
+      client.expectBytes();
+    }
+    client.send(bytes);
     await client.until(() => client.isClosed);
-    expect((await session.record()).refusals).toEqual(['direct-tls']);
+    expect((await session.record()).statements).toEqual([]);
   });
 
   it('search_path of the start-up packet stands in the record before the statement that it changes (CVE-2025-12819)', async () => {
