@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { limits } from '../shared/limits.ts';
-import { headerBytes, payloadAt, saltBytes } from './entry-codec.ts';
+import { headerBytes, saltBytes } from './entry-codec.ts';
 import {
   decodeFooter,
   decodeIndex,
@@ -128,7 +128,7 @@ export async function openSealed(readers: Record<SealedKind, PositionalReader>):
   return { chain, payload };
 }
 
-/** Encoded entries from `fromSeq` on, as they stood in the journal. Holds two members, or one entry. */
+/** Encoded entries from `fromSeq` on, as they stood in the journal; of one whose payload was erased, its header alone. Holds two members, or one entry. */
 export async function* readSealed({ chain, payload }: SealedFiles, fromSeq = 0): AsyncGenerator<Buffer> {
   const headers = chain.from(fromSeq);
   const payloads = payload.from(fromSeq);
@@ -136,19 +136,23 @@ export async function* readSealed({ chain, payload }: SealedFiles, fromSeq = 0):
   for (let seq = payloads.seq; seq < fromSeq; seq++) await takePayload(payloads.bytes);
   for (let seq = fromSeq; seq < chain.footer.entries; seq++) {
     const header = headers.bytes.ready(headerBytes) ?? (await takeHeader(headers.bytes));
-    const { salt, bytes } = await takePayload(payloads.bytes);
-    yield Buffer.concat([header, salt, bytes], payloadAt + bytes.length);
+    const payload = await takePayload(payloads.bytes);
+    yield payload ? Buffer.concat([header, payload.salt, payload.bytes]) : Buffer.from(header);
   }
 }
 
 const takeHeader = (from: ByteSource): Promise<Buffer> => from.take(headerBytes);
 
-async function takePayload(from: ByteSource): Promise<{ salt: Buffer; bytes: Buffer }> {
-  const head = from.ready(lengthBytes + saltBytes) ?? (await from.take(lengthBytes + saltBytes));
-  const length = head.readUInt32BE(0);
+async function takePayload(from: ByteSource): Promise<{ salt: Buffer; bytes: Buffer } | undefined> {
+  const length = (from.ready(lengthBytes) ?? (await from.take(lengthBytes))).readUInt32BE(0);
+  if (length === erasedLength) return undefined;
   if (length > payloadBytesMax) throw new RangeError(`a payload of ${length} bytes`);
-  return { salt: head.subarray(lengthBytes), bytes: from.ready(length) ?? (await from.take(length)) };
+  const salt = from.ready(saltBytes) ?? (await from.take(saltBytes));
+  return { salt, bytes: from.ready(length) ?? (await from.take(length)) };
 }
+
+/** In the place of a payload's length: it was erased. */
+const erasedLength = 0xffff_ffff;
 
 /** A message and the names and numbers beside it. */
 const payloadBytesMax = 2 * limits.messageBytesMax;

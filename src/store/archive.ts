@@ -1,10 +1,11 @@
-import { access, open, readdir, type FileHandle } from 'node:fs/promises';
+import { access, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SessionChain } from '../recording/chain.ts';
-import { openSealed, readSealed, type PositionalReader } from '../recording/sealed-reader.ts';
+import { openSealed, readSealed } from '../recording/sealed-reader.ts';
 import { writeSealed } from '../recording/sealed-writer.ts';
 import { UserError } from '../shared/errors.ts';
 import { createFile, makeDirectory } from './durable.ts';
+import { openReader } from './positional-file.ts';
 
 /** A sealed recording in the archive, as its file name says. */
 export interface ArchivedRecording {
@@ -135,18 +136,4 @@ async function names(directory: string, pattern: RegExp): Promise<string[]> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
-}
-
-async function openReader(path: string, opened: FileHandle[]): Promise<PositionalReader> {
-  const file = await open(path, 'r');
-  opened.push(file);
-  const { size } = await file.stat();
-  return {
-    size,
-    async read(offset, bytes) {
-      const buffer = Buffer.allocUnsafe(bytes);
-      const { bytesRead } = await file.read(buffer, 0, bytes, offset);
-      return buffer.subarray(0, bytesRead);
-    },
-  };
 }

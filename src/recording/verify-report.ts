@@ -1,0 +1,29 @@
+import { worst, type Verdict } from './verdicts.ts';
+import type { VerifiedSession } from './verify-session.ts';
+
+export interface SessionReport extends VerifiedSession {
+  session: string;
+}
+
+/** All that a verification found; its verdict is the one that weighs most. */
+export interface VerifyReport extends Verdict {
+  log?: { origin: string; size: number };
+  sessions: SessionReport[];
+  /** Administrative acts that the log has, and how many of them are still there in words. */
+  acts?: { logged: number; kept: number };
+}
+
+export function reportOf(
+  found: readonly Verdict[],
+  sessions: SessionReport[],
+  facts: Pick<VerifyReport, 'log' | 'acts'> = {},
+): VerifyReport {
+  const nothing: Verdict = { verdict: 'VALID', why: 'the log is whole; it has no session' };
+  const bySession = sessions.map(({ verdict, at, why, session }) => ({
+    verdict,
+    ...(at !== undefined && { at }),
+    why: sessions.length > 1 && verdict !== 'VALID' ? `session ${session}: ${why}` : why,
+  }));
+  const { verdict, at, why } = worst([...found, ...bySession]) ?? nothing;
+  return { verdict, ...(at !== undefined && { at }), why, ...facts, sessions };
+}

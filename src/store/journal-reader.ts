@@ -1,0 +1,45 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatSessionId } from '../recording/session-id.ts';
+import { readExtents } from './journal-extents.ts';
+import { segmentName } from './journal-format.ts';
+import { readHeader, scanSegment } from './journal-scan.ts';
+import type { JournalSession } from './journal.ts';
+
+/** A journal as it stands, for somebody who only looks: nothing is written, removed or begun. The gateway may be running. */
+export interface JournalSnapshot {
+  sessions: JournalSession[];
+  read(session: JournalSession): AsyncGenerator<Buffer>;
+}
+
+export async function readJournal(dataDir: string): Promise<JournalSnapshot> {
+  const directory = join(dataDir, 'journal');
+  const names = (await readdir(directory).catch(() => [])).filter((name) => /^\d{10}\.journal$/.test(name)).toSorted();
+  const sessions = new Map<string, JournalSession>();
+  const ends = await durableEnds(names.map((name) => join(directory, name)));
+  for (const name of names) {
+    const segment = Number(name.slice(0, 10));
+    const durableEnd = ends.get(segment);
+    scanSegment(await readFile(join(directory, name)), { segment, durableEnd }, ({ sessionHex, offset, bytes }) => {
+      const known = sessions.get(sessionHex) ?? newSession(Buffer.from(sessionHex, 'hex'));
+      sessions.set(sessionHex, known);
+      const last = known.extents.at(-1);
+      if (last?.segment === segment && last.end === offset) last.end = offset + bytes;
+      else known.extents.push({ segment, start: offset, end: offset + bytes });
+    });
+  }
+  const pathOf = (segment: number): string => join(directory, segmentName(segment));
+  return { sessions: [...sessions.values()], read: (session) => readExtents(session.extents, session, pathOf) };
+}
+
+const newSession = (idBytes: Buffer): JournalSession => ({ id: formatSessionId(idBytes), idBytes, extents: [] });
+
+/** Where each segment ended, as its successor says. */
+async function durableEnds(paths: string[]): Promise<Map<number, number>> {
+  const ends = new Map<number, number>();
+  for (const path of paths) {
+    const header = await readHeader(path).catch(() => undefined);
+    if (header && header.previousSegment > 0) ends.set(header.previousSegment, header.previousDurable);
+  }
+  return ends;
+}

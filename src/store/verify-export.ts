@@ -1,0 +1,119 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { Checkpoint } from '../recording/checkpoint.ts';
+import { decodeLeaf, type Leaf } from '../recording/leaf.ts';
+import { consistencyHolds, inclusionHolds, leafHash } from '../recording/merkle.ts';
+import { exportNames, parseConsistency } from '../recording/export-format.ts';
+import { noteHolds, parseVerifierKey, type Note } from '../recording/note.ts';
+import type { PositionalReader } from '../recording/sealed-reader.ts';
+import { preambleBytes } from '../recording/sealed-format.ts';
+import { formatSessionId } from '../recording/session-id.ts';
+import { readTar, type TarMember } from '../recording/tar.ts';
+import { parseTlogProof } from '../recording/tlog-proof.ts';
+import type { Verdict } from '../recording/verdicts.ts';
+import { judgeCheckpoint, type Trust } from '../recording/verify-checkpoint.ts';
+import { reportOf, type VerifyReport } from '../recording/verify-report.ts';
+import { strictEntries } from '../recording/verify-sealed.ts';
+import { CutOff, verifySession } from '../recording/verify-session.ts';
+import { openReader } from './positional-file.ts';
+
+/** Verifies what `hoop sessions export` wrote. */
+export async function verifyExport(path: string, trust: Trust): Promise<VerifyReport> {
+  const opened: FileHandle[] = [];
+  try {
+    return await judged(await openReader(path, opened), trust);
+  } catch (error) {
+    if (error instanceof CutOff) return reportOf([{ verdict: 'TRUNCATED', why: error.message }], []);
+    if (error instanceof RangeError) return reportOf([{ verdict: 'ALTERED', why: error.message }], []);
+    throw error;
+  } finally {
+    await Promise.all(opened.map((file) => file.close()));
+  }
+}
+
+async function judged(file: PositionalReader, trust: Trust): Promise<VerifyReport> {
+  const members = await readTar(file);
+  const texts = new Map<string, string>();
+  for (const { name, reader } of members) if (!isRecording(name)) texts.set(name, await textOf(name, reader));
+  const text = texts.get(exportNames.checkpoint) ?? '';
+  const judgement = judgeCheckpoint(text, trust);
+  if (!judgement) return reportOf([{ verdict: 'UNPINNED', why: 'it has no checkpoint that can be read' }], []);
+  const { checkpoint, note, found } = judgement;
+  const leaves: Leaf[] = [];
+  found.push(...ownKey(texts, note), ...tiedToHeld(texts, checkpoint, trust));
+  for (const [name, proof] of [...texts].filter(([each]) => each.startsWith(exportNames.proofs)).toSorted()) {
+    const leaf = provenLeaf(proof, text, checkpoint);
+    if (leaf) leaves.push(leaf);
+    else found.push({ verdict: 'UNLOGGED', why: `${name} does not prove its leaf` });
+  }
+  const session = await verifiedRecording(members, leaves);
+  return reportOf(found, session, { log: { origin: checkpoint.origin, size: checkpoint.size } });
+}
+
+const isRecording = (name: string): boolean => name === exportNames.chain || name === exportNames.payload;
+
+/** Keys, checkpoints and proofs are small. */
+const textBytesMax = 64 * 1024;
+
+async function textOf(name: string, { size, read }: PositionalReader): Promise<string> {
+  if (size > textBytesMax) throw new RangeError(`${name} has ${size} bytes`);
+  return Buffer.from(await read(0, size)).toString('utf8');
+}
+
+/** The key inside proves nothing; it must at least be the one that signed. */
+function ownKey(texts: Map<string, string>, note: Note): Verdict[] {
+  const key = parseVerifierKey(texts.get(exportNames.key) ?? '');
+  return key && noteHolds(note, key) ? [] : [{ verdict: 'UNPINNED', why: 'the key inside is not the one that signed' }];
+}
+
+function tiedToHeld(texts: Map<string, string>, checkpoint: Checkpoint, { held }: Trust): Verdict[] {
+  if (!held) return [];
+  const { size, root } = held.checkpoint;
+  if (size > checkpoint.size)
+    return [{ verdict: 'STALE', at: checkpoint.size, why: `you hold a checkpoint of size ${size}, this one is older` }];
+  const proof = size === checkpoint.size ? [] : parseConsistency(texts.get(exportNames.consistency) ?? '', size);
+  if (!proof)
+    return [
+      {
+        verdict: 'STALE',
+        at: size,
+        why: 'it has no proof from the checkpoint that you hold: export it with --checkpoint',
+      },
+    ];
+  const isTied = consistencyHolds({
+    before: size,
+    size: checkpoint.size,
+    proof,
+    rootBefore: root,
+    root: checkpoint.root,
+  });
+  return isTied ? [] : [{ verdict: 'FORK', at: size, why: 'the log does not begin with the checkpoint that you hold' }];
+}
+
+function provenLeaf(proof: string, text: string, { size, root }: Checkpoint): Leaf | undefined {
+  try {
+    const { extra, index, hashes, checkpoint } = parseTlogProof(proof);
+    const isProven = inclusionHolds({ leaf: leafHash(extra), index, size, root, proof: hashes });
+    return isProven && checkpoint === text ? decodeLeaf(extra) : undefined;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+async function verifiedRecording(members: TarMember[], leaves: Leaf[]): Promise<VerifyReport['sessions']> {
+  const chain = members.find(({ name }) => name === exportNames.chain)?.reader;
+  const payload = members.find(({ name }) => name === exportNames.payload)?.reader;
+  const removed = leaves.find(({ kind }) => kind === 'removed');
+  const idBytes = chain && chain.size >= preambleBytes ? Buffer.from(await chain.read(16, 16)) : leaves[0]?.subject;
+  if (!idBytes) throw new RangeError('there is no recording in the file');
+  const session = formatSessionId(idBytes);
+  if (!chain || !payload) {
+    const none = { entries: 0, erased: [], session };
+    if (removed) return [{ ...none, verdict: 'REMOVED', why: 'the log says that it was removed' }];
+    return [{ ...none, verdict: 'MISSING_SESSION', why: 'there is no recording in the file' }];
+  }
+  const about = leaves.filter(({ subject }) => subject.equals(idBytes));
+  return [
+    { ...(await verifySession({ idBytes, entries: strictEntries({ chain, payload }), leaves: about })), session },
+  ];
+}
