@@ -33,6 +33,8 @@ export interface Stack extends AsyncDisposable {
 export interface Connected {
   resource: ConnectedResource;
   port: number;
+  /** What a child process would get. */
+  environment: Record<string, string>;
   user: string;
   password: string;
   database: string;
@@ -51,7 +53,7 @@ export interface StackOptions {
   settings?: Record<string, unknown>;
   /** Where the gateway keeps its data, in the place of a temporary folder. */
   dataDir?: string;
-  /** Further keys of the resource, as in agent.yaml. */
+  /** Further keys of the resource, as in agent.yaml; another protocol too: `{ protocol: 'redis' }`. */
   resource?: Record<string, unknown>;
 }
 
@@ -135,18 +137,12 @@ export async function startStack({ postgres, settings = {}, resource = {}, ...gi
 const agentYaml = (
   { port, user, password: secret, database }: StackOptions['postgres'],
   resource: Record<string, unknown>,
-) => `
-resources:
-  - name: orders-db
-    protocol: postgres
-    address: 127.0.0.1:${port}
-    database: ${database}
-    tls: { mode: disable }
-    credentials: { user: ${user}, password: ${JSON.stringify(secret)} }
-${Object.entries(resource)
-  .map(([key, value]) => `    ${key}: ${JSON.stringify(value)}`)
-  .join('\n')}
-`;
+) => {
+  const address = `127.0.0.1:${port}`;
+  const credentials = { user, password: secret };
+  const own = { name: 'orders-db', protocol: 'postgres', address, database, tls: { mode: 'disable' }, credentials };
+  return JSON.stringify({ resources: [{ ...own, ...resource }] });
+};
 
 async function connectTo(gateway: string, user: SignedIn, name: string, actor: string): Promise<Connected> {
   const stop = new AbortController();
@@ -174,7 +170,8 @@ async function connectTo(gateway: string, user: SignedIn, name: string, actor: s
   const kept = resource.keep().catch((error: UserError) => error);
   return {
     resource,
-    port: Number(environment['PGPORT']),
+    port: resource.port!,
+    environment,
     user: environment['PGUSER']!,
     password: environment['PGPASSWORD']!,
     database: environment['PGDATABASE']!,
