@@ -183,4 +183,20 @@ describe.each(postgresServers)('messages to $name', ({ start }) => {
       ['error', say.copyData('no number\n').length],
     ]);
   });
+
+  it('a program that COPY starts at the server stands in the text that starts it', async () => {
+    const { session, client, ran } = await begin();
+    const texts = ['create temp table t (line text)', "copy t from program 'echo out'", "copy t to program 'cat >&2'"];
+    for (const text of texts) {
+      client.send(say.query(text));
+      expect(await client.ready()).toBe('CZ');
+    }
+    const { statements } = await session.record();
+    expect(statements.map(({ text, outcome }) => [text, outcome?.tag])).toEqual([
+      [texts[0], 'CREATE TABLE'],
+      [texts[1], 'COPY 1'],
+      [texts[2], 'COPY 1'],
+    ]);
+    expect(ran()).toEqual(texts);
+  });
 });
