@@ -7,6 +7,7 @@ const proofs = {
   differential: { file: 'test/proofs/differential.test.ts', environment: { HOOP_PROVE_SCRIPTS: '50000' } },
   'power-loss': { file: 'test/proofs/power-loss.test.ts', environment: { HOOP_PROVE_STATES: '5000' } },
   'bit-rot': { file: 'test/proofs/bit-rot.test.ts', environment: { HOOP_PROVE_STATES: '2000' } },
+  coverage: { file: 'test/proofs/coverage.test.ts', environment: {} },
   fuzz: { file: 'test/fuzz/fuzz.test.ts', environment: { HOOP_PROVE_EXECUTIONS: '20000000' } },
   drivers: { file: 'test/drivers/drivers.test.ts', environment: { HOOP_PROVE_DRIVER_ROUNDS: '10' } },
 };

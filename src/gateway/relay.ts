@@ -1,5 +1,6 @@
 import type { Decoder, Step, StreamEnd } from '../protocol/protocol.ts';
 import type { Duplex } from '../shared/duplex.ts';
+import { assert } from '../shared/errors.ts';
 import type { HeldBudget } from './held-budget.ts';
 
 export interface RelayParts {
@@ -21,7 +22,7 @@ export interface RelayParts {
  * Resolves with the reason of the end; rejects when a side was reset or the record failed. The caller closes both sides.
  */
 export async function relay({ client, resource, decoder, durable, held }: RelayParts): Promise<StreamEnd> {
-  let end: StreamEnd | null = null;
+  let end = null as StreamEnd | null;
 
   /** Does what a step asks for; the order of appends is the order of forwarding, because all waiters of one fsync resume in order. */
   const carry = async (step: Step): Promise<void> => {
@@ -61,7 +62,8 @@ export async function relay({ client, resource, decoder, durable, held }: RelayP
     const toTheEnd = fromResource();
     const clientGone = fromClient().then(() => (end ? undefined : toTheEnd));
     await Promise.race([toTheEnd, clientGone]);
-    return end ?? { by: 'client', reason: 'client-closed' };
+    assert(end, 'a relay that ends has a reason');
+    return end;
   } finally {
     held.release(decoder);
   }

@@ -125,4 +125,12 @@ describe('a gateway that is stopping', () => {
     const turns = [client(say.query('select 1')), act('drain'), refused, act('client-ended'), server(...selected)];
     expect(seen(turns)).toMatchObject({ end: ended, statuses: ['refused', 'ok'] });
   });
+
+  it('what waited for an answer is refused when the answer comes, and what stands behind it is not read', () => {
+    const ahead = [say.parse('s', 'select 1'), say.sync()];
+    const waiting = [say.bind('', 's'), say.execute(''), say.sync(), say.query('drop table orders')];
+    const course = seen([client(...ahead, ...waiting), act('drain'), server(answer.parsed(), answer.ready())]);
+    expect(course).toMatchObject({ toServer: latin1(...ahead, say.flush()), statuses: ['refused'], end: ended });
+    expect(course.kinds).toBe('parse sync bind outcome');
+  });
 });

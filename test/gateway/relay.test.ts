@@ -1,0 +1,160 @@
+import { expect, test } from 'vitest';
+import { createHeldBudget } from '../../src/gateway/held-budget.ts';
+import { relay } from '../../src/gateway/relay.ts';
+import type { Event } from '../../src/protocol/event.ts';
+import { createDecoder } from '../../src/protocol/postgres/decoder.ts';
+import { StreamReset, type Duplex } from '../../src/shared/duplex.ts';
+import { answer } from '../support/backend-messages.ts';
+import { say } from '../support/frontend-messages.ts';
+import { until } from '../support/until.ts';
+
+/** One side of a relay, played by the test: what it says, and what it got. */
+class Side implements Duplex {
+  got = '';
+  hasBeenEnded = false;
+  readonly closed = Promise.resolve();
+  /** What a write waits for. */
+  taking: Promise<void> = Promise.resolve();
+  readonly #said: (Uint8Array | null | Error)[] = [];
+  #wake = (): void => undefined;
+
+  say(...what: (Uint8Array | null | Error)[]): void {
+    this.#said.push(...what);
+    this.#wake();
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    while (this.#said.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
+    const next = this.#said.shift()!;
+    if (next instanceof Error) throw next;
+    return next;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.got += Buffer.from(bytes).toString('latin1');
+    await this.taking;
+  }
+
+  end(): void {
+    this.hasBeenEnded = true;
+  }
+  reset(): void {}
+}
+
+/** A relay between two sides, with the real decoder; `durable` waits for what the test says. */
+function start({ durable = () => Promise.resolve(), heldBytesMax = 1000 } = {}) {
+  const [client, resource] = [new Side(), new Side()];
+  const events: Event[] = [];
+  const held = createHeldBudget(heldBytesMax);
+  const decoder = createDecoder({
+    sink: { append: (event) => events.push(event) - 1 },
+    clock: { nowMicros: () => 0, monotonicMicros: () => 0 },
+    messageBytesMax: 4096,
+    greeting: new Uint8Array(0),
+  });
+  const ended = relay({ client, resource, decoder, durable, held });
+  ended.catch(() => undefined);
+  return { client, resource, events, held, ended };
+}
+
+/** A promise that the test settles. */
+function gate() {
+  let open = (): void => undefined;
+  let fail = (_error: Error): void => undefined;
+  const passed = new Promise<void>((resolve, reject) => {
+    open = resolve;
+    fail = reject;
+  });
+  passed.catch(() => undefined);
+  return { passed, open, fail };
+}
+
+test('not a byte of a statement reaches the resource before the record is durable', async () => {
+  const { passed, open } = gate();
+  const { client, resource, events, ended } = start({ durable: () => passed });
+  client.say(say.query('select 1'));
+  await until(() => events.length > 0);
+  resource.say(answer.notice('meanwhile'));
+  await until(() => client.got.includes('meanwhile'));
+  expect(resource.got).toBe('');
+  open();
+  await until(() => resource.got.includes('select 1'));
+  resource.say(answer.columns(), answer.row('x'), answer.complete('SELECT 1'), answer.ready());
+  await until(() => client.got.includes('SELECT 1'));
+  client.say(null);
+  await until(() => resource.hasBeenEnded);
+  resource.say(null);
+  expect(await ended).toEqual({ by: 'client', reason: 'client-closed' });
+});
+
+test('what becomes durable when the stream has ended is not sent any more', async () => {
+  const { passed, open } = gate();
+  const { client, resource, events, ended } = start({ durable: () => passed });
+  client.say(say.query('drop table t'));
+  await until(() => events.length > 0);
+  resource.say(null);
+  expect(await ended).toEqual({ by: 'resource', reason: 'resource-closed' });
+  open();
+  await passed;
+  await new Promise(setImmediate);
+  expect(resource.got).toBe('');
+});
+
+test('the record fails: nothing is forwarded, nothing stays counted', async () => {
+  const { client, resource, held, ended } = start({ durable: () => Promise.reject(new Error('the disk is full')) });
+  client.say(Buffer.concat([say.query('drop table t'), say.query('half').subarray(0, 7)]));
+  await expect(ended).rejects.toThrow('the disk is full');
+  expect([resource.got, held.total]).toEqual(['', 0]);
+});
+
+test('refused bytes end the stream, and the client is told', async () => {
+  const { client, resource, ended } = start();
+  client.say(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+  expect(await ended).toEqual({ by: 'refused', reason: 'unknown-message' });
+  expect([client.got.includes('08P01'), resource.got]).toEqual([true, '']);
+});
+
+test('an impossible answer ends the stream while the client says nothing', async () => {
+  const { client, resource, ended } = start();
+  resource.say(answer.ready());
+  expect(await ended).toEqual({ by: 'refused', reason: 'desync' });
+  expect(client.got).toContain('08P01');
+});
+
+test('the resource closes while a refused client does not read why', async () => {
+  const { passed, open } = gate();
+  const { client, resource, ended } = start();
+  client.taking = passed;
+  client.say(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+  await until(() => client.got.includes('08P01'));
+  resource.say(null);
+  expect(await ended).toEqual({ by: 'resource', reason: 'resource-closed' });
+  open();
+});
+
+test.each([
+  ['client', new StreamReset('the client is gone')],
+  ['resource', new StreamReset('the resource is gone')],
+] as const)('a reset of the %s is passed on', async (side, reset) => {
+  const parts = start();
+  parts[side].say(reset);
+  await expect(parts.ended).rejects.toBe(reset);
+});
+
+test('a resource that takes no more bytes ends the stream', async () => {
+  const { passed, fail } = gate();
+  const { client, resource, ended } = start();
+  resource.taking = passed;
+  // The Bind is sent in pieces: all of them fail, and one of them is told.
+  client.say(Buffer.concat([say.parse('s', 'select 1'), say.bind('', 's'), say.execute(''), say.sync()]));
+  await until(() => resource.got.includes('select 1'));
+  fail(new StreamReset('the resource is gone'));
+  await expect(ended).rejects.toThrow('the resource is gone');
+});
+
+test('a message that the gateway has no room to hold ends the stream', async () => {
+  const { client, held, ended } = start({ heldBytesMax: 20 });
+  client.say(say.query('x'.repeat(100)).subarray(0, 50));
+  await expect(ended).rejects.toThrow('more than its bound of 20');
+  expect(held.total).toBe(0);
+});
