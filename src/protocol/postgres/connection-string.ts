@@ -10,7 +10,7 @@ const secretNames = new Set([
 
 const uri = /^[a-z][a-z0-9+.-]*:\/\//i;
 /** `//user:password@`; what may be empty is the user, not the password. */
-const uriPassword = /:\/\/[^\s/@:]*:[^\s/@]+@/;
+const uriPassword = /:\/\/[^\s/@:]*:[^\s/@]+@/; // linear: it cannot begin again before a slash
 const uriParameter = /[?&](password|passwd|sslpassword|oauth_client_secret)=[^&\s]/i;
 
 /** Is this a connection string (`host=… password=…`, or a URI) that holds a password? */
@@ -22,7 +22,7 @@ export function holdsPassword(text: string): boolean {
 
 /** In a place where a connection string belongs: is this surely one without a password? */
 export function isHarmless(text: string): boolean {
-  if (uri.test(text)) return !/[@?]/.test(text) || !/:[^/]*@|passw|secret|key/i.test(text);
+  if (uri.test(text)) return !uriPassword.test(text) && !/passw|secret|key/i.test(text);
   for (const name of keywords(text)) if (name === undefined || secretNames.has(name)) return false;
   return true;
 }

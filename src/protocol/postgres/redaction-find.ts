@@ -18,12 +18,19 @@ export interface Found {
 }
 
 interface Layer extends WalkOptions {
+  /** Bytes that may still be parsed or scanned: code in code in code must not cost more than its length. */
+  work: { bytesLeft: number };
   /** Literals inside of literals. */
   depth: number;
   /** In a function's body: a string that names a secret and is not SQL is an error, because it may become SQL. */
   isCode: boolean;
 }
 
+/** One pass to parse and one to scan for each of some layers, and what small texts need for their pieces. */
+const workFactor = 8;
+const workBytes = 64 * 1024;
+/** What a call into the parser costs beside its bytes. */
+const callBytes = 256;
 /** DO in a DO in a DO … */
 const depthMax = 4;
 /** `FUNCTION … AS` `OPTIONS (ADD name '…')`: between an option's place and its value. */
@@ -33,7 +40,8 @@ const triesMax = 16;
 
 /** Secrets of a text of SQL statements, in order. Throws NotParsed. */
 export function findSecrets(text: Uint8Array, options: WalkOptions): Found {
-  return find(text, { ...options, depth: 0, isCode: false });
+  const work = { bytesLeft: workBytes + workFactor * text.length };
+  return find(text, { ...options, work, depth: 0, isCode: false });
 }
 
 interface RawStatement {
@@ -43,6 +51,7 @@ interface RawStatement {
 }
 
 function find(text: Uint8Array, layer: Layer): Found {
+  spend(layer, text.length);
   const { stmts } = grammar.parse(text) as unknown as { stmts?: RawStatement[] };
   const found: Found = { secrets: [], parameters: new Map() };
   for (const { stmt, stmt_location: start = 0, stmt_len: length } of stmts ?? []) {
@@ -50,7 +59,7 @@ function find(text: Uint8Array, layer: Layer): Found {
     for (const [number, rule] of parameters) found.parameters.set(number, rule);
     if (findings.length === 0) continue;
     const end = length ? start + length : text.length;
-    const tokens = scanned(text, start, end);
+    const tokens = scanned(text, start, end, layer);
     found.secrets.push(...findings.flatMap((finding) => secretsOf(finding, text, tokens, layer)));
   }
   return { ...found, secrets: ordered(found.secrets) };
@@ -67,8 +76,14 @@ function secretsOf(finding: Finding, text: Uint8Array, tokens: Token[], layer: L
   return [{ start, end, rule: finding.rule, quotes: 1 }];
 }
 
+function spend({ work }: Layer, bytes: number): void {
+  work.bytesLeft -= bytes + callBytes;
+  if (work.bytesLeft < 0) throw new NotParsed('too much code in code');
+}
+
 /** Tokens of a part of the text, without comments. */
-function scanned(text: Uint8Array, from: number, to: number): Token[] {
+function scanned(text: Uint8Array, from: number, to: number, layer: Layer): Token[] {
+  spend(layer, to - from);
   const tokens = grammar.scan(text.subarray(from, to)).filter((token) => !isComment(token));
   return tokens.map((token) => ({ ...token, start: token.start + from, end: token.end + from }));
 }
@@ -146,7 +161,7 @@ const asItIs = new Set(
 function inPlpgsql(body: Uint8Array, layer: Layer): Secret[] {
   const secrets: Secret[] = [];
   let piece: Token[] = [];
-  for (const token of [...scanned(body, 0, body.length), undefined]) {
+  for (const token of [...scanned(body, 0, body.length, layer), undefined]) {
     if (token && token.text !== ';') {
       piece.push(token);
       continue;

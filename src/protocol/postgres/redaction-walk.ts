@@ -48,8 +48,10 @@ const constantOf = (tree: Tree | undefined): string | undefined => {
 /** Of dblink's arguments: constants tell by themselves whether they are connection strings, parameters when their values come. */
 const parameterOnly = 'connection-parameter';
 
+/** How much of its end is looked at. */
+const endChars = 100;
 /** `… PASSWORD '` at the end of a text that is put together. */
-const beforePassword = /passw(or)?d\s*=?\s*'*\s*$/i;
+const beforePassword = /(passwd|password)[\s='"]*$/i;
 
 /**
  * Looks through one statement's tree for secrets. With a stack of its own: a tree may be deeper than the call stack. A rule that is
@@ -164,7 +166,10 @@ export class RedactionWalk {
   #expression(node: Fields, rule: string | undefined): void {
     const parts = joined(node);
     if (parts.length === 0) return this.#push(Object.values(node), rule);
-    const words = rule === undefined ? parts.findIndex((part) => beforePassword.test(constantOf(part) ?? '')) : -1;
+    const words =
+      rule === undefined
+        ? parts.findIndex((part) => beforePassword.test((constantOf(part) ?? '').slice(-endChars)))
+        : -1;
     for (const [index, part] of parts.entries()) {
       if (index === words) continue;
       this.#push(part, words >= 0 && index > words ? 'password' : rule);

@@ -2,12 +2,16 @@
  * The cheap look at every text before any grammar: can it concern a secret at all? Words that a secret cannot do without; a
  * keyword cannot be written in another way, a quoted name only with Unicode escapes (`U&"…"`), and those are looked at.
  */
-const first = /passw|conninfo|dblink|options|subscription|:\/\/|pgp_|crypt|hmac|u&"/i;
+const first = /passw|secret|conninfo|dblink|options|subscription|:\/\/|pgp_|crypt|hmac|u&"/i;
 
-/** What has to stand beside the word, so that a table with a column `password` costs no parse. */
-const closer: readonly RegExp[] = [/conninfo|dblink|u&"/i, /(passw\w*|secret)\s*=|:\/\/[^\s/@:]*:[^\s/@]+@/i];
+/**
+ * What has to stand beside the word, so that a table with a column `password` costs no parse. None of these may try the same bytes
+ * from many places: texts are as long as a message.
+ */
+const closer: readonly RegExp[] = [/conninfo|dblink|u&"/i, /(passwd|password|secret)\s*=|:\/\/[^\s/@:]*:[^\s/@]+@/i];
 const definition = /\b(create|alter|import)\b/i;
-const pgcrypto = /(crypt\w*|hmac|pgp_(sym|pub)_\w+)"?\s*[(/-]/i;
+/** A call; a comment may stand between. `encrypt`, `pgp_sym_decrypt_bytea` and the like end in it. */
+const pgcrypto = /(crypt|crypt_iv|crypt_bytea|hmac)"?\s*[(/-]/i;
 
 /** Cheap: no parse. `latin1`: one character a byte. */
 export function mayConcernSecrets(latin1: string, withPgcrypto: boolean): boolean {

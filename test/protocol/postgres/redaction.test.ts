@@ -183,6 +183,35 @@ describe('what cannot be read is withheld whole', () => {
   });
 });
 
+describe('a text that is made to take long', () => {
+  const repeated = (piece: string, bytes: number) => piece.repeat(Math.ceil(bytes / piece.length));
+
+  it.each([
+    ['words', `SELECT '${repeated('passw', 4e6)}'`],
+    ['function names', `SELECT '${repeated('crypt', 4e6)}'`],
+    ['spaces', `SELECT '${repeated('password ', 1e6)}${' '.repeat(4e6)}'`],
+    ['colons', `SELECT '${repeated('://a:', 4e6)}'`],
+    ['a connection string', `SELECT dblink('${repeated('a=b ', 4e5)}')`],
+    ['a URI', `SELECT dblink('postgres://${repeated(':', 4e5)}')`],
+    ['the end of a literal', `SELECT dblink('password${' '.repeat(4e5)}x' || 'b')`],
+    ['joined literals', `SELECT 'a password=' ${repeated("|| 'b'", 1e4)}`],
+    ['calls in calls', `SELECT ${repeated("crypt('a', ", 2e4)}'b'${repeated(')', 1818)}`],
+    ['pieces of code', `DO $$ BEGIN ${repeated("x = password = 'a';", 1e5)} END $$`],
+    ['one piece of code', `DO $$ BEGIN EXECUTE password = ${repeated("if 'password=a' ", 1e5)} END $$`],
+    [
+      'code in code',
+      ['$a$', '$b$', '$c$', '$d$', '$e$'].reduceRight(
+        (inner, quote) => `DO ${quote} BEGIN ${repeated(`EXECUTE 'password=' x ${inner} = `, 1)} ; END ${quote}`,
+        repeated("select 'password=' x ", 2e4),
+      ),
+    ],
+  ])('%s', (_, sql) => {
+    const start = performance.now();
+    recorded(sql);
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+});
+
 describe('parameters', () => {
   const text = (value: string) => ({ type: 25, format: 0, value: Buffer.from(value) });
 
