@@ -4,8 +4,14 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** How a driver's program is run; `missing` says why it cannot be here. */
-export type Program = { file: string; args: string[] } | { missing: string };
+/** How a driver's program is run, or why it cannot be. */
+export type Program = { file: string; args: string[]; environment?: Record<string, string> } | Missing;
+
+interface Missing {
+  missing: string;
+  /** What it takes is here, and failed: no network for its packages, or a program that does not compile. */
+  isFailure: boolean;
+}
 
 const here = dirname(fileURLToPath(import.meta.url));
 const cache = join(here, '../../.cache/drivers');
@@ -15,17 +21,15 @@ const pgjdbc = '42.7.14';
 
 /** Each driver, and how its program is made ready. What has been made is kept under .cache/ until its source changes. */
 export const drivers: Record<string, () => Program> = {
-  psql: () => (has('psql') ? { file: 'psql', args: ['-XqAt', '-f', source('psql/driver.sql')] } : { missing: 'psql' }),
+  psql: () =>
+    has('psql')
+      ? { file: 'psql', args: ['-XqAt', '-f', source('psql/driver.sql')] }
+      : { missing: 'psql', isFailure: false },
   'postgres.js': () => ({ file: process.execPath, args: [source('postgres-js/driver.mjs')] }),
-  'psycopg 3': () => {
-    const files = [source('psycopg/requirements.txt')];
-    const folder = prepared('psycopg', files, (target) => [
-      ['python3', ['-m', 'venv', target]],
-      [join(target, 'bin/pip'), ['install', '-q', '-r', files[0]!]],
-    ]);
-    return 'missing' in folder
-      ? folder
-      : { file: join(folder.path, 'bin/python'), args: [source('psycopg/driver.py')] };
+  'psycopg 3': psycopg,
+  'psycopg 3 with protocol 3.2': () => {
+    const program = psycopg();
+    return 'missing' in program ? program : { ...program, environment: { PGMAXPROTOCOLVERSION: '3.2' } };
   },
   pgx: () => {
     const files = ['main.go', 'go.mod', 'go.sum'].map((name) => source('pgx', name));
@@ -55,12 +59,21 @@ export const drivers: Record<string, () => Program> = {
   },
 };
 
+function psycopg(): Program {
+  const requirements = source('psycopg/requirements.txt');
+  const folder = prepared('psycopg', [requirements], (target) => [
+    ['python3', ['-m', 'venv', target]],
+    [join(target, 'bin/pip'), ['install', '-q', '-r', requirements]],
+  ]);
+  return 'missing' in folder ? folder : { file: join(folder.path, 'bin/python'), args: [source('psycopg/driver.py')] };
+}
+
 /** Makes a folder with the given commands, once for each state of the files. */
 function prepared(
   name: string,
   files: string[],
   commands: (target: string) => [string, string[]][],
-): { path: string } | { missing: string } {
+): { path: string } | Missing {
   const state = createHash('sha256');
   for (const file of files) state.update(readFileSync(file));
   const digest = state.digest('hex');
@@ -70,9 +83,10 @@ function prepared(
   rmSync(stamp, { force: true });
   mkdirSync(path, { recursive: true });
   for (const [file, args] of commands(path)) {
-    if (!has(file)) return { missing: `${file} is not on this machine` };
+    if (!has(file)) return { missing: `${file} is not on this machine`, isFailure: false };
     const { status, stderr } = spawnSync(file, args, { encoding: 'utf8', timeout: setUpMillisMax });
-    if (status !== 0) return { missing: `${file} could not prepare it: ${(stderr ?? '').trim().slice(0, 300)}` };
+    const why = () => `${file} could not prepare it: ${(stderr ?? '').trim().slice(0, 300)}`;
+    if (status !== 0) return { missing: why(), isFailure: true };
   }
   writeFileSync(stamp, digest);
   return { path };

@@ -159,6 +159,7 @@ def interruptions(connection, other):
 
 def main():
     with psycopg.connect(autocommit=True) as connection, psycopg.connect(autocommit=True) as other:
+        show("protocol", connection.info.server_version >= 180000 and connection.info.full_protocol_version)
         values(connection)
         prepared(connection)
         batches(connection)
