@@ -5,6 +5,7 @@ import { root } from './set-up.mjs';
 /** Name → the file, and what makes it run at full size. Variables that are set already win. */
 const proofs = {
   differential: { file: 'test/proofs/differential.test.ts', environment: { HOOP_PROVE_SCRIPTS: '50000' } },
+  killed: { file: 'test/proofs/killed.test.ts', environment: { HOOP_PROVE_KILLS: '2000' } },
   'power-loss': { file: 'test/proofs/power-loss.test.ts', environment: { HOOP_PROVE_STATES: '5000' } },
   'bit-rot': { file: 'test/proofs/bit-rot.test.ts', environment: { HOOP_PROVE_STATES: '2000' } },
   coverage: { file: 'test/proofs/coverage.test.ts', environment: {} },
