@@ -42,7 +42,11 @@ class Side implements Duplex {
 }
 
 /** A relay between two sides, with the real decoder; `durable` waits for what the test says. */
-function start({ durable = () => Promise.resolve(), heldBytesMax = 1000 } = {}) {
+function start({
+  durable = () => Promise.resolve(),
+  heldBytesMax = 1000,
+  results,
+}: { durable?: () => Promise<void>; heldBytesMax?: number; results?: 'rows' } = {}) {
   const [client, resource] = [new Side(), new Side()];
   const events: Event[] = [];
   const held = createHeldBudget(heldBytesMax);
@@ -51,6 +55,7 @@ function start({ durable = () => Promise.resolve(), heldBytesMax = 1000 } = {}) 
     clock: { nowMicros: () => 0, monotonicMicros: () => 0 },
     messageBytesMax: 4096,
     greeting: new Uint8Array(0),
+    results,
   });
   const ended = relay({ client, resource, decoder, durable, held });
   ended.catch(() => undefined);
@@ -105,6 +110,21 @@ test('the record fails: nothing is forwarded, nothing stays counted', async () =
   client.say(Buffer.concat([say.query('drop table t'), say.query('half').subarray(0, 7)]));
   await expect(ended).rejects.toThrow('the disk is full');
   expect([resource.got, held.total]).toEqual(['', 0]);
+});
+
+test('rows that are kept reach the client once they are durable, so that a resource cannot outrun the disk', async () => {
+  const { passed, open } = gate();
+  const asked: string[] = [];
+  const durable = () => (asked.push('durable'), asked.length === 1 ? Promise.resolve() : passed);
+  const { client, resource, events } = start({ durable, results: 'rows' });
+  client.say(say.query('select c'));
+  await until(() => resource.got.includes('select c'));
+  resource.say(answer.columns(), answer.row('secret of the table'), answer.complete('SELECT 1'), answer.ready());
+  await until(() => asked.length === 2);
+  expect(events.map(({ kind }) => kind)).toEqual(['statement', 'rows', 'outcome']);
+  expect(client.got).not.toContain('Z');
+  open();
+  await until(() => client.got.includes('Z'));
 });
 
 test('refused bytes end the stream, and the client is told', async () => {
