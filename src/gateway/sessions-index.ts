@@ -20,6 +20,7 @@ export function sessionsIndex(catalog: Catalog, recorder: Recorder, live: LiveSe
       return statementsOf(recorder.readEntries(id), {
         session: id,
         renderParameter: protocol?.renderParameter ?? hex,
+        renderCommand: protocol?.renderCommand,
         renderResult: protocol?.renderResult,
       });
     },

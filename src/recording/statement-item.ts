@@ -5,6 +5,13 @@ import type { EntryHeader } from './entry.ts';
 import type { Meaning } from './live-names.ts';
 
 export type RenderParameter = (type: number, format: number, value: Uint8Array) => string;
+export type RenderCommand = (words: readonly Uint8Array[]) => string | undefined;
+
+export interface Renderers {
+  parameter: RenderParameter;
+  /** Of a command that is a list of words; absent: such a command has no text. */
+  command?: RenderCommand | undefined;
+}
 
 /** One statement as the API shows it, without its outcome. */
 export function statementItem(
@@ -12,25 +19,32 @@ export function statementItem(
   { seq, stream, timeMicros }: EntryHeader,
   event: StatementEvent,
   meaning: Meaning,
-  render: RenderParameter,
+  render: Renderers,
 ): Statement {
+  const text = meaning.text === null && event.arguments ? render.command?.(event.arguments) : undefined;
   return {
     session,
     seq,
     stream,
     at: new Date(timeMicros / 1000).toISOString(),
     verb: event.verb,
-    ...textOf(meaning.text),
+    ...(text === undefined ? textOf(meaning.text) : { text }),
     ...(meaning.encoding !== undefined && { encoding: meaning.encoding }),
     ...(event.resolved === false && { resolved: false as const }),
     parameters: meaning.parameters.map(({ type, format, value }, index) => {
       const known = type || (meaning.parameterTypes[index] ?? 0);
       if (value === null) return { type: known, format, base64: null, shown: 'NULL' };
-      return { type: known, format, base64: asBuffer(value).toString('base64'), shown: render(known, format, value) };
+      return {
+        type: known,
+        format,
+        base64: asBuffer(value).toString('base64'),
+        shown: render.parameter(known, format, value),
+      };
     }),
     ...(event.portalName && event.portalName.length > 0 && { portal: asBuffer(event.portalName).toString('utf8') }),
     ...(event.rowLimit !== undefined && { rowLimit: event.rowLimit }),
     ...(event.arguments && { arguments: event.arguments.map(shownArgument) }),
+    ...(event.arguments && event.of !== undefined && { of: event.of }),
     ...(event.functionId !== undefined && { functionId: event.functionId }),
     ...(meaning.redactions && { redactions: [...meaning.redactions] }),
     outcome: null,

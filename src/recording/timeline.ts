@@ -4,13 +4,14 @@ import { AnswerOrder, type Settled } from './answer-order.ts';
 import type { Entry, EntryHeader } from './entry.ts';
 import { KeptResults, type RenderResult } from './kept-results.ts';
 import { LiveNames } from './live-names.ts';
-import { statementItem, type RenderParameter } from './statement-item.ts';
+import { statementItem, type RenderCommand, type Renderers, type RenderParameter } from './statement-item.ts';
 import { TransactionEnds } from './transaction-ends.ts';
 import { executes } from './verbs.ts';
 
 export interface TimelineOptions {
   session: string;
   renderParameter: RenderParameter;
+  renderCommand?: RenderCommand | undefined;
   /** Without it rows are not shown. */
   renderResult?: RenderResult | undefined;
   /** Items held back to keep the order; past it the oldest ones are given although an earlier one is still open. */
@@ -78,7 +79,7 @@ class Timeline {
   readonly #order: AnswerOrder;
   readonly #ends = new TransactionEnds();
   readonly #session: string;
-  readonly #render: RenderParameter;
+  readonly #render: Renderers;
   readonly #renderResult: RenderResult | undefined;
   readonly #waitingMax: number;
   /** Of results that wait to be shown. */
@@ -86,9 +87,9 @@ class Timeline {
   /** In order of seq: a Map keeps the order of insertion. */
   readonly #slots = new Map<number, Slot>();
 
-  constructor({ session, renderParameter, renderResult, waitingMax = 4096 }: TimelineOptions) {
+  constructor({ session, renderParameter, renderCommand, renderResult, waitingMax = 4096 }: TimelineOptions) {
     this.#session = session;
-    this.#render = renderParameter;
+    this.#render = { parameter: renderParameter, command: renderCommand };
     this.#renderResult = renderResult;
     this.#waitingMax = waitingMax;
     this.#order = new AnswerOrder(waitingMax);

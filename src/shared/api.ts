@@ -200,7 +200,10 @@ export const statementSchema = z.object({
   at: z.string(),
   /** query · execute · parse · function-call · cancel · refusal · … */
   verb: z.string(),
-  /** Text as UTF-8 (invalid bytes replaced; `textBase64` then has the exact bytes). Null when the entry carries none. */
+  /**
+   * Text as UTF-8 (invalid bytes replaced; `textBase64` then has the exact bytes). Null when the entry carries none. Of a Redis command:
+   * its words as redis-cli takes them, each byte exact.
+   */
   text: z.string().nullable(),
   textBase64: z.string().optional(),
   /** Encoding of the text, as the connection's setting named it; absent for UTF-8. */
@@ -220,6 +223,8 @@ export const statementSchema = z.object({
   portal: z.string().optional(),
   rowLimit: z.number().int().optional(),
   arguments: z.array(z.string()).optional(),
+  /** The entry that has what is named here: the script of a Redis EVALSHA, the library of an FCALL. */
+  of: z.number().int().optional(),
   /** Function that a function-call names (PostgreSQL: OID). */
   functionId: z.number().int().optional(),
   /** COPY data that the client sent with the statement: bytes of whole CopyData messages. */

@@ -1,3 +1,5 @@
+import type { Protocol } from '../protocol/protocol.ts';
+import { protocolNamed } from '../protocol/registry.ts';
 import type { Entry } from '../recording/entry.ts';
 import { SessionLedger } from '../recording/ledger.ts';
 import { statementsOf } from '../recording/timeline.ts';
@@ -11,10 +13,12 @@ export async function catalogRecording(catalog: Catalog, id: string, entries: As
   const ledger = new SessionLedger();
   let endedMicros = 0;
   let begun = false;
+  let protocol: Protocol | undefined;
   const seen = async function* (): AsyncGenerator<Entry> {
     for await (const entry of entries) {
       const { header, body } = entry;
       if (body.kind === 'genesis') catalog.openedBy(body, header.timeMicros);
+      if (body.kind === 'genesis') protocol = protocolNamed(body.protocol);
       begun ||= body.kind === 'genesis';
       ledger.add(header.seq, header.stream, body);
       // A session that was interrupted ended with its last durable entry, not when somebody found it.
@@ -24,7 +28,8 @@ export async function catalogRecording(catalog: Catalog, id: string, entries: As
   };
   let damage: unknown;
   try {
-    await catalog.index(id, statementsOf(seen(), { session: id, renderParameter: () => '' }));
+    const renderCommand = (words: readonly Uint8Array[]) => protocol?.renderCommand?.(words);
+    await catalog.index(id, statementsOf(seen(), { session: id, renderParameter: () => '', renderCommand }));
   } catch (error) {
     damage = error;
   }

@@ -25,10 +25,13 @@ export function replayHeader(session: Session): string {
   ]);
 }
 
+/** What is executed: its text says so. */
+const plainVerbs: ReadonlySet<string> = new Set(['query', 'execute', 'command']);
+
 /** One statement: where and when, its text, its parameters, what came of it. Everything recorded is made harmless. */
 export function replayStatement(statement: Statement, session: Pick<Session, 'startedAt'>): string {
   const head = `#${statement.seq}  ${offset(session.startedAt, statement.at)}  stream ${statement.stream}`;
-  const verb = statement.verb === 'query' || statement.verb === 'execute' ? '' : `  ${escapeControl(statement.verb)}`;
+  const verb = plainVerbs.has(statement.verb) ? '' : `  ${escapeControl(statement.verb)}`;
   const rows = resultLines(statement).map((line) => indent + line);
   return [tone.faint(head + verb), ...bodyLines(statement), `${indent}${outcomeLine(statement)}`, ...rows].join('\n');
 }
@@ -38,6 +41,7 @@ function bodyLines(statement: Statement): string[] {
     text,
     parameters,
     arguments: words,
+    of,
     portal,
     rowLimit,
     dataBytes,
@@ -46,11 +50,16 @@ function bodyLines(statement: Statement): string[] {
     encoding,
   } = statement;
   const lines = text === null ? [] : escapeControl(text.trimEnd(), { multiline: true }).split('\n').map(strong);
-  if (words) lines.push(words.map((word) => escapeControl(word)).join(' '));
+  if (words && text === null) lines.push(words.map((word) => escapeControl(word)).join(' '));
+  if (of !== undefined) lines.push(tone.faint(`(what it names is in #${of})`));
   if (textBase64 !== undefined)
     lines.push(tone.warn(`(${escapeControl(encoding ?? 'not valid UTF-8')}; --json has the exact bytes)`));
-  if (statement.resolved === false)
-    lines.push(tone.warn('(SQL before this one may have put another cursor under the name of this portal)'));
+  if (statement.resolved === false) {
+    const what = words
+      ? 'another connection may have put another library'
+      : 'SQL before this one may have put another cursor';
+    lines.push(tone.warn(`(${what} under ${words ? 'its name' : 'the name of this portal'})`));
+  }
   parameters.forEach(({ base64, shown }, index) => {
     const value = base64 === null ? tone.faint('NULL') : escapeControl(shown);
     lines.push(`$${index + 1} = ${value}`);
@@ -82,7 +91,7 @@ function outcomeLine({ outcome }: Statement): string {
     case 'cancelled':
       return tone.warn(`CANCELLED ${why}`.trimEnd()) + time;
     case 'skipped':
-      return tone.warn('SKIPPED after an error before it in the pipeline');
+      return tone.warn(why === '' ? 'SKIPPED after an error before it in the pipeline' : `SKIPPED: ${why}`);
     case 'unknown':
       return tone.warn('UNKNOWN: whether it took effect was never heard');
   }
