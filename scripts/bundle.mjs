@@ -1,7 +1,7 @@
 // src → dist, one file per command and shared chunks. What is loaded at every start (our code, oclif, zod) is bundled, because
 // finding some two hundred small files is most of a command's start; every other package stays where npm put it. See
 // docs/decisions/0032.
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -11,12 +11,13 @@ const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(root
 const bundled = new Set(['@oclif/core', 'zod']);
 const commands = readdirSync(join(root, 'src/commands'), { recursive: true }).filter((name) => /\.tsx?$/.test(name));
 
-rmSync(join(root, 'dist'), { recursive: true, force: true });
+// Beside the old one, which somebody may be running.
+const fresh = join(root, '.cache', `dist-${process.pid}`);
 await build({
   absWorkingDir: root,
   entryPoints: ['src/run-cli.ts', ...commands.map((name) => `src/commands/${name}`)],
   outbase: 'src',
-  outdir: 'dist',
+  outdir: fresh,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -36,3 +37,5 @@ await build({
   banner: { js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);" },
   logLevel: 'warning',
 });
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+renameSync(fresh, join(root, 'dist'));
