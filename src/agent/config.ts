@@ -29,7 +29,8 @@ const resourceConfigSchema = z.strictObject({
   }),
   /** `host:port`, `[v6]:port`, or the absolute path of a Unix socket. */
   address: z.string().min(1),
-  database: z.string().min(1).optional(),
+  /** Of Redis a number. */
+  database: z.union([z.string().min(1), z.int().min(0).transform(String)]).optional(),
   tls: tlsSchema.prefault({}),
   credentials: z.strictObject({ user: z.string().min(1), password: secretSchema.optional() }),
   /** What the record keeps of results: a digest, or the rows too, up to a bound (limits.resultBytesKeptMax). */

@@ -61,7 +61,9 @@ export interface Ready {
 }
 
 export interface DeploymentOptions {
-  postgres: PostgresServer;
+  postgres: Pick<PostgresServer, 'port' | 'user' | 'password' | 'database'>;
+  /** Another protocol. */
+  protocol?: string;
   dataDir?: string;
 }
 
@@ -78,9 +80,9 @@ export class Deployment {
   gateway!: Role;
   agent!: Role;
 
-  private constructor({ postgres, dataDir }: DeploymentOptions) {
+  private constructor({ postgres, protocol = 'postgres', dataDir }: DeploymentOptions) {
     this.dataDir = dataDir ?? join(this.folder, 'gateway');
-    writeFileSync(join(this.folder, 'agent.yaml'), agentYaml(postgres));
+    writeFileSync(join(this.folder, 'agent.yaml'), agentYaml(postgres, protocol));
   }
 
   static async start(options: DeploymentOptions): Promise<Deployment> {
@@ -168,10 +170,13 @@ function ok(result: CliResult): CliResult {
   return result;
 }
 
-const agentYaml = ({ port, user, password: secret, database }: PostgresServer) => `
+const agentYaml = (
+  { port, user, password: secret, database }: DeploymentOptions['postgres'],
+  protocol: string,
+) => `
 resources:
   - name: orders-db
-    protocol: postgres
+    protocol: ${protocol}
     address: 127.0.0.1:${port}
     database: ${database}
     tls: { mode: disable }
