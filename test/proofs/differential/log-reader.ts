@@ -100,7 +100,8 @@ class Backend {
 
   take({ error_severity = '', state_code = '', message = '', detail = '', statement }: Line): void {
     if (error_severity === 'LOG') this.#log(message, detail);
-    else if (['ERROR', 'FATAL', 'PANIC'].includes(error_severity)) this.#failed(state_code, statement ?? null);
+    else if (['ERROR', 'FATAL', 'PANIC'].includes(error_severity))
+      this.#failed(error_severity, state_code, statement ?? null);
   }
 
   #log(message: string, detail: string): void {
@@ -112,8 +113,9 @@ class Backend {
     } else if (/^duration: [\d.]+ ms$/.test(message)) this.#ended('ok');
   }
 
-  #failed(code: string, text: string | null): void {
-    if (this.isIdle) this.ran.push({ text, parameters: '', outcome: code, began: false });
+  #failed(severity: string, code: string, text: string | null): void {
+    const isEnd = severity !== 'ERROR';
+    if (this.isIdle) this.ran.push({ text, parameters: '', outcome: code, began: false, ...(isEnd && { isEnd }) });
     else this.#ended(code);
   }
 

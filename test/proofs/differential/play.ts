@@ -36,8 +36,10 @@ export class Player {
     if (!(await rowOf(client, say.query(beginning(name))))) return this.#lost();
     const chance = new Chance(script.seed);
     let readies = 0;
+    let seen = 0;
     for (const step of script.steps) {
-      const seen = client.received.length;
+      // Answers may come while the question is still being sent.
+      if ('send' in step) seen = client.received.length;
       if ('send' in step) await cutUp(client, Buffer.concat(step.send.map(({ bytes }) => bytes)), script.cut, chance);
       else if ('ready' in step) {
         readies += step.ready;

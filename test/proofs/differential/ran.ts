@@ -7,6 +7,8 @@ export interface Ran {
   outcome: string;
   /** False where the record says that SQL may have put another statement under the name. */
   isSure?: false;
+  /** The server ended the connection: whether anybody heard it is left to chance. */
+  isEnd?: true;
   /** It began to run; a Parse, a Bind, a text with a syntax error does not. */
   began: boolean;
 }
@@ -25,7 +27,8 @@ export function difference(recorded: readonly Ran[], logged: readonly Ran[]): st
     if (other && isSame(one, other)) at++;
     else if (one.outcome !== 'unknown') return differing(recorded, index, logged, at);
   }
-  return at < logged.length ? differing(recorded, recorded.length, logged, at) : undefined;
+  const rest = logged.findIndex((one, index) => index >= at && !one.isEnd);
+  return rest === -1 ? undefined : differing(recorded, recorded.length, logged, rest);
 }
 
 /** Where they part, with what stands around it. */
