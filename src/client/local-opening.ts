@@ -18,8 +18,12 @@ export interface OpenedLocally {
  * Agrees with a client program on encryption, before anything goes to the gateway. Rejects, with the connection closed, when the client
  * goes, takes too long or does what it must not.
  */
-export async function openLocally(socket: Socket, opening: (bytes: Uint8Array) => Opening): Promise<OpenedLocally> {
-  const late = setTimeout(() => socket.destroy(), limits.handshakeMillisMax);
+export async function openLocally(
+  socket: Socket,
+  opening: (bytes: Uint8Array) => Opening,
+  { millisMax = limits.handshakeMillisMax }: { millisMax?: number } = {},
+): Promise<OpenedLocally> {
+  const late = setTimeout(() => socket.destroy(), millisMax);
   try {
     return await agree(socket, opening);
   } catch (error) {
