@@ -83,6 +83,12 @@ export class GatewayApi {
     for await (const line of linesOf(answer)) yield this.#checked(statementSchema, parseJson(line));
   }
 
+  /** The file of `hoop sessions export`; throws where the answer is cut off. `heldSize`: with a proof from that size of the log on. */
+  async exported(id: string, heldSize?: number): Promise<AsyncIterable<Uint8Array>> {
+    const query = heldSize === undefined ? '' : `?heldSize=${heldSize}`;
+    return (await this.#request('GET', `/sessions/${named(id)}/export${query}`)).chunks;
+  }
+
   async #get<S extends z.ZodType>(schema: S, path: string, query: Query = {}): Promise<z.infer<S>> {
     const given = Object.entries(query).filter(([, value]) => value !== undefined);
     const search = new URLSearchParams(

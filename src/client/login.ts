@@ -5,6 +5,7 @@ import { GatewayApi } from './gateway-api.ts';
 import { openGatewayFetch } from './gateway-fetch.ts';
 import { openGatewayRequest } from './gateway-request.ts';
 import { caFileOf, chooseGateway } from './gateway-url.ts';
+import { pinLogKey } from './log-key.ts';
 import { openBrowser } from './open-browser.ts';
 import { gatewaySettings, updateSettings } from './settings.ts';
 import { signIn, type DevicePrompt } from './sign-in.ts';
@@ -47,6 +48,8 @@ export async function login(options: LoginOptions): Promise<{ who: Whoami; place
     await updateSettings((settings) => {
       gatewaySettings(settings, gateway).user = who.user;
     });
+    const changed = await pinLogKey(gateway, send);
+    if (changed !== undefined) say(changed);
     return { who, place: store.place };
   } finally {
     waiting.abort();

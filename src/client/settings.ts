@@ -11,6 +11,8 @@ const gatewaySettingsSchema = z.object({
   user: z.string().optional(),
   /** The local port each resource had first. */
   ports: z.record(z.string(), z.number().int().min(1).max(65_535)).default({}),
+  /** The verifier key of its transparency log, as the first sign-in found it. */
+  logKey: z.string().optional(),
   /** Names for completion. */
   resources: z.array(z.string()).default([]),
 });

@@ -17,6 +17,7 @@ import { createIdentity, type Identity } from './identity/identity.ts';
 import { listenHttp } from './listen-http.ts';
 import { logDamage } from './log-damage.ts';
 import { accessEnded, LiveSessions, recorderFailed } from './live-sessions.ts';
+import { exportSession } from './log-export.ts';
 import { gatewayKeyName } from './log-key.ts';
 import { TransparencyLog } from './log.ts';
 import { openRecorder, type Recorder } from './recorder.ts';
@@ -107,7 +108,7 @@ async function assemble(
     credentialKey: registry.keys.credentialKey,
   });
   endWithAccess(identity, registry, sessions);
-  const ports = apiPorts({ agents, catalog, recorder, sessions, transparency, clock, log });
+  const ports = apiPorts({ dataDir: config.dataDir, agents, catalog, recorder, sessions, transparency, clock, log });
   const http = await createHttp({
     server: listening.server,
     identity,
@@ -138,13 +139,15 @@ async function assemble(
 }
 
 /** What the API may ask of the rest. Every administrative act is a line of the gateway's log and a leaf of the transparency log. */
-function apiPorts({ agents, catalog, recorder, sessions, transparency, clock, log }: ApiSources): ApiPorts {
+function apiPorts({ dataDir, agents, catalog, recorder, sessions, transparency, clock, log }: ApiSources): ApiPorts {
   return {
     agents: {
       online: (agent) => agents.byAgent(agent),
       disconnect: (agent, reason) => agents.byAgent(agent)?.close(reason),
     },
-    sessions: sessionsIndex(catalog, recorder, sessions),
+    sessions: sessionsIndex(catalog, recorder, sessions, (id, heldSize) =>
+      exportSession({ dataDir, id, log: transparency, heldSize }),
+    ),
     async recordAct({ act, by, subject }) {
       log.info({ act, by: by.user, ...subject }, 'administrative act');
       const at = new Date(clock.nowMicros() / 1000).toISOString();
@@ -154,6 +157,7 @@ function apiPorts({ agents, catalog, recorder, sessions, transparency, clock, lo
 }
 
 interface ApiSources {
+  dataDir: string;
   agents: AgentLinks;
   catalog: Catalog;
   recorder: Recorder;

@@ -7,12 +7,18 @@ import type { LiveSessions } from './live-sessions.ts';
 import type { Recorder } from './recorder.ts';
 
 /** What the API says of sessions: the catalog, with the counters of those that still run. */
-export function sessionsIndex(catalog: Catalog, recorder: Recorder, live: LiveSessions): SessionsIndex {
+export function sessionsIndex(
+  catalog: Catalog,
+  recorder: Recorder,
+  live: LiveSessions,
+  exporting: SessionsIndex['export'],
+): SessionsIndex {
   const withLiveCounters = (row: Session): Session => {
     const counters = live.get(row.id)?.parts.recorder.counters;
     return counters ? { ...row, ...counters } : row;
   };
   return {
+    export: exporting,
     list: (query: SessionsQuery, restrictToUser?: string) => catalog.list(query, restrictToUser).map(withLiveCounters),
     find: (idPrefix: string, restrictToUser?: string) => withLiveCounters(catalog.find(idPrefix, restrictToUser)),
     statements: (id: string): AsyncIterable<Statement> => {

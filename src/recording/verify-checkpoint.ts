@@ -5,7 +5,7 @@ import type { Verdict } from './verdicts.ts';
 
 /** What the person brings along: all of it optional, nothing of it taken from what is verified. */
 export interface Trust {
-  key?: VerifierKey;
+  keys: readonly VerifierKey[];
   /** A checkpoint that the person kept. */
   held?: { checkpoint: Checkpoint; note: Note };
   /** Witnesses that must have cosigned. */
@@ -22,11 +22,9 @@ export interface JudgedCheckpoint {
 export function judgeCheckpoint(text: string, trust: Trust): JudgedCheckpoint | undefined {
   const parsed = parsedOrUndefined(text);
   if (!parsed) return undefined;
-  const found = [
-    signedBy(parsed, trust.key),
-    ...trust.witnesses.map((witness) => cosignedBy(parsed.note, trust, witness)),
-  ];
-  if (trust.held && trust.key && !isBy(trust.held, trust.key))
+  const key = trust.keys.find(({ name }) => name === parsed.checkpoint.origin) ?? trust.keys[0];
+  const found = [signedBy(parsed, key), ...trust.witnesses.map((witness) => cosignedBy(parsed.note, trust, witness))];
+  if (trust.held && key && !isBy(trust.held, key))
     found.push({ verdict: 'UNPINNED', why: 'the checkpoint that you hold is not signed by the key that you trust' });
   if (trust.held && trust.held.checkpoint.origin !== parsed.checkpoint.origin)
     found.push({ verdict: 'FORK', why: 'the checkpoint that you hold is another log’s' });

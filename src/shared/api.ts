@@ -191,6 +191,9 @@ export const sessionsQuerySchema = z.object({
 });
 export type SessionsQuery = z.infer<typeof sessionsQuerySchema>;
 
+/** GET /sessions/:id/export → a tar file (recording/export-format.ts). `heldSize`: with a proof from that size of the log on. */
+export const exportQuerySchema = z.object({ heldSize: z.coerce.number().int().min(1).optional() });
+
 /** GET /sessions/:id/statements → application/x-ndjson, one Statement a line, in order. */
 export const statementSchema = z.object({
   session: z.string(),

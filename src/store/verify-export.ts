@@ -40,8 +40,9 @@ async function judged(file: PositionalReader, trust: Trust): Promise<VerifyRepor
   const { checkpoint, note, found } = judgement;
   const leaves: Leaf[] = [];
   found.push(...ownKey(texts, note), ...tiedToHeld(texts, checkpoint, trust));
-  for (const [name, proof] of [...texts].filter(([each]) => each.startsWith(exportNames.proofs)).toSorted()) {
-    const leaf = provenLeaf(proof, text, checkpoint);
+  const proofs = [...texts.keys()].filter((name) => name.startsWith(exportNames.proofs)).toSorted(); // by index
+  for (const name of proofs) {
+    const leaf = provenLeaf(texts.get(name)!, text, checkpoint);
     if (leaf) leaves.push(leaf);
     else found.push({ verdict: 'UNLOGGED', why: `${name} does not prove its leaf` });
   }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { checkpointText, parseCheckpoint } from '../../src/recording/checkpoint.ts';
 import { decodeBundle, TileTree } from '../../src/recording/merkle-tiles.ts';
 import { cosign, formatNote, keyTypes, publicKeyOf, signNote, verifierKey } from '../../src/recording/note.ts';
+import { verdicts } from '../../src/recording/verdicts.ts';
 import type { Trust } from '../../src/recording/verify-checkpoint.ts';
 import type { VerifyReport } from '../../src/recording/verify-report.ts';
 import { verifyDataDir } from '../../src/store/verify-data-dir.ts';
@@ -20,7 +21,7 @@ let original: string;
 
 beforeAll(async () => {
   const logged = await startLoggedRecorder({ dataDir: join(folder, 'original'), key });
-  trust = { key: logged.log.key, witnesses: [] };
+  trust = { keys: [logged.log.key], witnesses: [] };
   original = logged.dataDir;
   await recordSession(logged);
   early = parseCheckpoint((await logged.signed()).text);
@@ -71,12 +72,11 @@ it('finds a data directory valid that nobody touched, with and without an older 
 });
 
 it('needs a key that somebody trusts', async () => {
-  const { key: _, ...untrusting } = trust;
-  expect((await verifyDataDir(original, untrusting)).verdict).toBe('UNPINNED');
+  expect(await verdictOf(original, { keys: [] })).toBe('UNPINNED');
   const other = newLogKey();
-  expect(await verdictOf(original, { key: verifierKey(trust.key!.name, keyTypes.ed25519, publicKeyOf(other)) })).toBe(
-    'UNPINNED',
-  );
+  expect(
+    await verdictOf(original, { keys: [verifierKey(trust.keys[0]!.name, keyTypes.ed25519, publicKeyOf(other))] }),
+  ).toBe('UNPINNED');
 });
 
 it('finds a recording altered whose payload was written anew', async () => {
@@ -142,8 +142,8 @@ it('finds a log that was written anew and signed with the stolen key: whoever ho
   expect(await verdictOf(dataDir)).toBe('FORK');
   const tree = new TileTree();
   for (const leaf of decodeBundle(bytes)) tree.add(leaf);
-  const text = checkpointText({ origin: trust.key!.name, size: tree.size, root: tree.root() });
-  const resigned = formatNote({ text, signatures: [signNote(text, trust.key!.name, key)] });
+  const text = checkpointText({ origin: trust.keys[0]!.name, size: tree.size, root: tree.root() });
+  const resigned = formatNote({ text, signatures: [signNote(text, trust.keys[0]!.name, key)] });
   writeFileSync(join(dataDir, 'log/checkpoint'), resigned);
   expect(await verdictOf(dataDir)).toBe('VALID'); // alone, nothing shows it
   expect(await verdictOf(dataDir, { held: early! })).toBe('FORK');
@@ -170,7 +170,7 @@ it('finds nothing to say against a live session, and says how far it is anchored
   await session.durable();
   const young = logged.recorder.recorder.openSession(sessionFacts());
   await young.durable();
-  const report = await verifyDataDir(logged.dataDir, { key: logged.log.key, witnesses: [] });
+  const report = await verifyDataDir(logged.dataDir, { keys: [logged.log.key], witnesses: [] });
   expect(report.verdict).toBe('VALID_OPEN');
   expect(report.sessions).toMatchObject([{ entries: 3, anchored: 1 }, { entries: 1 }]);
   await logged.remove();
@@ -183,4 +183,15 @@ it('finds two recordings under each other’s names', async () => {
   renameSync(second!, first!);
   renameSync(`${first}.kept`, second!);
   expect(await verdictOf(dataDir)).toBe('ALTERED');
+});
+
+it('has the verdicts and exit codes that docs/verify.md says', () => {
+  const docs = readFileSync(new URL('../../docs/verify.md', import.meta.url), 'utf8');
+  const rows = [...docs.matchAll(/^\| ([A-Z_]+) \| (\d+) \| (.*) \|$/gm)];
+  const listed = rows.map(([, name, exit, means]) => [name, { exit: Number(exit), means }]);
+  expect(listed).toEqual(Object.entries(verdicts));
+  const codes = Object.values(verdicts)
+    .map(({ exit }) => exit)
+    .filter((exit) => exit > 0);
+  expect(new Set(codes).size).toBe(codes.length);
 });

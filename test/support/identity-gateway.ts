@@ -113,6 +113,11 @@ function listedSessions(sessions: Session[], statements: Map<string, Statement[]
     async *statements(id) {
       yield* statements.get(id) ?? [];
     },
+    async export(id) {
+      throw new UserError('HOOP_USAGE', `session ${id} has no recording here`, {
+        next: 'export it where it was recorded',
+      });
+    },
   };
 }
 

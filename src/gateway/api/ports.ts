@@ -16,6 +16,8 @@ export interface SessionsIndex {
   /** By id, unique prefix or `last`. Throws HOOP_NOT_FOUND, also for a session of somebody else. */
   find(idPrefix: string, restrictToUser?: string): MaybePromise<Session>;
   statements(id: string): AsyncIterable<Statement>;
+  /** The file of `hoop sessions export`. `heldSize`: with a proof from that size of the log on. Throws HOOP_USAGE while the session runs. */
+  export(id: string, heldSize: number | undefined): Promise<AsyncIterable<Uint8Array>>;
 }
 
 /** An act that belongs in the record of administration: changes, and reads of other people's recordings. */

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
-import { sessionsQuerySchema, type Statement } from '../../shared/api.ts';
+import { exportQuerySchema, sessionsQuerySchema, type Statement } from '../../shared/api.ts';
 import type { Principal } from '../identity/principal.ts';
 import { named, parse, principalOf, type ApiContext } from './context.ts';
 
@@ -16,6 +16,16 @@ export function registerSessions(app: FastifyInstance, { ports }: ApiContext): v
   });
 
   app.get('/sessions/:id', async (request) => find(principalOf(request), named(request, 'id')));
+
+  app.get('/sessions/:id/export', async (request, reply) => {
+    const by = principalOf(request);
+    const { heldSize } = parse(exportQuerySchema, request.query);
+    const session = await find(by, named(request, 'id'));
+    if (session.user !== by.user)
+      await ports.recordAct?.({ act: 'recording-exported', by, subject: { session: session.id, user: session.user } });
+    const bytes = await ports.sessions.export(session.id, heldSize);
+    return reply.type('application/x-tar').send(Readable.from(bytes, { objectMode: false }));
+  });
 
   app.get('/sessions/:id/statements', async (request, reply) => {
     const by = principalOf(request);

@@ -1,0 +1,32 @@
+import { verdicts } from '../recording/verdicts.ts';
+import type { SessionReport, VerifyReport } from '../recording/verify-report.ts';
+import { escapeControl } from './escape-control.ts';
+
+/** What `hoop verify` prints for people: the verdict, why, and what is not as it should be. */
+export function verifyLines(report: VerifyReport): string[] {
+  const { verdict, why, log, sessions, acts } = report;
+  const lines = [`${verdict}  ${why}`, verdicts[verdict].means];
+  if (log) lines.push(`log       ${log.origin}, ${log.size} leaves signed`);
+  if (sessions.length === 1) lines.push(...sessionLines(sessions[0]!));
+  if (sessions.length > 1) lines.push(`sessions  ${counted(sessions)}`, ...notValid(sessions));
+  if (acts && acts.logged > 0) lines.push(`acts      ${acts.logged} logged, ${acts.kept} of them still there in words`);
+  return lines.map((line) => escapeControl(line));
+}
+
+function sessionLines({ session, entries, anchored, erased }: SessionReport): string[] {
+  const lines = [`session   ${session}, ${entries} entries`];
+  if (anchored !== undefined) lines.push(`anchored  up to entry ${anchored}`);
+  if (erased.length > 0) lines.push(`erased    entries ${erased.join(', ')}`);
+  return lines;
+}
+
+function counted(sessions: readonly SessionReport[]): string {
+  const counts = new Map<string, number>();
+  for (const { verdict } of sessions) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+  return [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(', ');
+}
+
+const notValid = (sessions: readonly SessionReport[]): string[] =>
+  sessions
+    .filter(({ verdict }) => verdict !== 'VALID')
+    .map(({ session, verdict, why }) => `  ${session}  ${verdict}  ${why}`);
