@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { apiPrefix, oidcPath } from '../shared/api.ts';
@@ -43,8 +43,12 @@ export async function createHttp(parts: HttpParts): Promise<Http> {
   const { server, identity, registry, clock = systemClock, log = silentLog } = parts;
   const ports = { recordAct: logAct(log), ...parts.ports };
   const sockets = trackSockets(server);
+  let answer: RequestListener | undefined;
   const app: FastifyInstance = fastify({
-    serverFactory: (handle) => server.on('request', handle),
+    serverFactory: (handle) => {
+      answer = handle;
+      return server;
+    },
     trustProxy: parts.behindProxy ? ['loopback', 'linklocal', 'uniquelocal'] : false,
     bodyLimit: limits.requestBytesMax,
     loggerInstance: fastifyLogger(log),
@@ -64,6 +68,7 @@ export async function createHttp(parts: HttpParts): Promise<Http> {
   if (transparency) await app.register(async (scope) => registerLog(scope, transparency), { prefix: '/log' });
   await app.register(async (scope) => registerApi(scope, { registry, identity, ports, clock }), { prefix: apiPrefix });
   await app.ready();
+  server.on('request', answer!);
   return {
     authenticateUpgrade: (request) =>
       identity.authenticate({

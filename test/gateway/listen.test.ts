@@ -7,6 +7,7 @@ import { Agent, fetch } from 'undici';
 import { describe, expect, it } from 'vitest';
 import { listenHttp } from '../../src/gateway/listen-http.ts';
 import { clientId } from '../../src/shared/api.ts';
+import { connectWebSocket } from '../../src/tunnel/websocket.ts';
 import { startTestGateway } from '../support/identity-gateway.ts';
 
 describe('listening', () => {
@@ -34,6 +35,23 @@ describe('listening', () => {
     const missing = listenHttp({ host: '127.0.0.1', port: 0, tlsCert: join(folder, 'none.pem'), tlsKey });
     await expect(missing).rejects.toMatchObject({ code: 'HOOP_CONFIG', message: expect.stringContaining('tlsCert') });
     rmSync(folder, { recursive: true });
+  });
+});
+
+describe('a gateway that is starting', () => {
+  it('says so, to requests and to WebSockets, until it is ready', async () => {
+    const { server, url } = await listenHttp({ host: '127.0.0.1', port: 0 });
+    const early = await fetch(`${url}/healthz`);
+    expect(early.status).toBe(503);
+    expect(await early.json()).toMatchObject({ error: { code: 'HOOP_GATEWAY_UNREACHABLE' } });
+    const tunnel = connectWebSocket(url.replace('http', 'ws'), { headers: {}, signal: AbortSignal.timeout(5000) });
+    await expect(tunnel).rejects.toMatchObject({
+      code: 'HOOP_GATEWAY_UNREACHABLE',
+      message: expect.stringContaining('starting'),
+    });
+    server.on('request', (_request, response) => response.end('ready'));
+    expect(await (await fetch(url)).text()).toBe('ready');
+    server.close();
   });
 });
 
