@@ -34,23 +34,7 @@ export class Player {
   async play(script: Script, name: string): Promise<void> {
     const client = (this.#client ??= await opened(this.#login));
     if (!(await rowOf(client, say.query(beginning(name))))) return this.#lost();
-    const chance = new Chance(script.seed);
-    let readies = 0;
-    let seen = 0;
-    for (const step of script.steps) {
-      // Answers may come while the question is still being sent.
-      if ('send' in step) seen = client.received.length;
-      if ('send' in step) await cutUp(client, Buffer.concat(step.send.map(({ bytes }) => bytes)), script.cut, chance);
-      else if ('ready' in step) {
-        readies += step.ready;
-        await untilReady(client, readies);
-        readies = count(client, 'Z');
-      } else
-        await client.until(
-          () => client.isClosed || client.received.slice(seen).some(({ type }) => 'GE'.includes(type)),
-        );
-      if (client.isClosed) break;
-    }
+    await followed(client, script);
     await this.#tidy(client);
   }
 
@@ -68,6 +52,26 @@ export class Player {
   async close(): Promise<void> {
     this.#client?.send(say.terminate());
     await this.#client?.close();
+  }
+}
+
+/** Does what the script says, as far as the connection lives. */
+async function followed(client: RawClient, { seed, cut, steps }: Script): Promise<void> {
+  const chance = new Chance(seed);
+  let readies = 0;
+  let answered = 0;
+  for (const step of steps) {
+    if (client.isClosed) return;
+    if ('send' in step) {
+      answered = client.received.length; // answers may come while the question is still being sent
+      await cutUp(client, Buffer.concat(step.send.map(({ bytes }) => bytes)), cut, chance);
+    } else if ('ready' in step) {
+      await untilReady(client, readies + step.ready);
+      readies = count(client, 'Z');
+    } else {
+      const isTold = () => client.received.slice(answered).some(({ type }) => type === 'G' || type === 'E');
+      await client.until(() => client.isClosed || isTold());
+    }
   }
 }
 
