@@ -37,7 +37,11 @@ describe.each(servers)('drivers through hoop to $name', ({ start }) => {
         return void process.stderr.write(`NOT CHECKED: ${name} through hoop: ${program.missing}\n`);
       }
       for (let round = 0; round < rounds; round++) {
-        const direct = await run(program.file, program.args, environment(server, program.environment));
+        const direct = await run(
+          program.file,
+          program.args,
+          environment(server, { PGSSLMODE: 'disable', ...program.environment }),
+        );
         const connected = await stack.connect(alice);
         const through = await run(program.file, program.args, environment(connected, program.environment));
         await connected.idle();

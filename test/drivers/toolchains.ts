@@ -31,13 +31,8 @@ export const drivers: Record<string, () => Program> = {
     const program = psycopg();
     return 'missing' in program ? program : { ...program, environment: { PGMAXPROTOCOLVERSION: '3.2' } };
   },
-  pgx: () => {
-    const files = ['main.go', 'go.mod', 'go.sum'].map((name) => source('pgx', name));
-    const folder = prepared('pgx', files, (target) => [
-      ['go', ['build', '-C', source('pgx'), '-o', join(target, 'driver'), '.']],
-    ]);
-    return 'missing' in folder ? folder : { file: join(folder.path, 'driver'), args: [] };
-  },
+  pgx: () => goProgram('pgx'),
+  'lib/pq': () => goProgram('lib-pq'),
   JDBC: () => {
     const artifact = `org.postgresql:postgresql:${pgjdbc}`;
     const copy = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy';
@@ -66,6 +61,14 @@ function psycopg(): Program {
     [join(target, 'bin/pip'), ['install', '-q', '-r', requirements]],
   ]);
   return 'missing' in folder ? folder : { file: join(folder.path, 'bin/python'), args: [source('psycopg/driver.py')] };
+}
+
+function goProgram(name: string): Program {
+  const files = ['main.go', 'go.mod', 'go.sum'].map((file) => source(name, file));
+  const folder = prepared(name, files, (target) => [
+    ['go', ['build', '-C', source(name), '-o', join(target, 'driver'), '.']],
+  ]);
+  return 'missing' in folder ? folder : { file: join(folder.path, 'driver'), args: [] };
 }
 
 /** Makes a folder with the given commands, once for each state of the files. */
