@@ -16,6 +16,11 @@ export class NotParsed extends Error {
   override readonly name = 'NotParsed';
 }
 
+/** The scanner leaves them as they are in the JSON that it makes of a token's text. */
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const control = /[\u0000-\u001F]/g;
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
 /** Past it an instance is given up: WebAssembly memory grows and never shrinks. */
 const instanceBytesMax = 256 * 1024 * 1024;
 
@@ -56,7 +61,7 @@ class Grammar {
       try {
         const json = module.UTF8ToString(result);
         if (!json.startsWith('{')) throw new NotParsed('not SQL');
-        return (JSON.parse(json) as { tokens: Token[] }).tokens;
+        return (JSON.parse(json.replaceAll(control, escaped)) as { tokens: Token[] }).tokens;
       } finally {
         module._wasm_free_string(result);
       }

@@ -51,8 +51,7 @@ interface RawStatement {
 }
 
 function find(text: Uint8Array, layer: Layer): Found {
-  spend(layer, text.length);
-  const { stmts } = grammar.parse(text) as unknown as { stmts?: RawStatement[] };
+  const { stmts } = parsed(text, layer) as unknown as { stmts?: RawStatement[] };
   const found: Found = { secrets: [], parameters: new Map() };
   for (const { stmt, stmt_location: start = 0, stmt_len: length } of stmts ?? []) {
     const { findings, parameters } = new RedactionWalk(layer).run(stmt);
@@ -74,6 +73,26 @@ function secretsOf(finding: Finding, text: Uint8Array, tokens: Token[], layer: L
   const { start, end } = literal;
   if (finding.kind === 'code') return inCode(text.subarray(start, end), start, finding, layer);
   return [{ start, end, rule: finding.rule, quotes: 1 }];
+}
+
+/**
+ * libpg-query keeps comments as tokens, which hides from its parser what PostgreSQL's sees (`NOT /* … *\/ IN`): on a fault, once more
+ * with blanks in their places.
+ */
+function parsed(text: Uint8Array, layer: Layer): Tree {
+  spend(layer, text.length);
+  try {
+    return grammar.parse(text);
+  } catch (error) {
+    const comments = grammar.scan(text).filter(isComment);
+    if (comments.length === 0) throw error;
+    const blanked = Uint8Array.from(text);
+    // A line's end stays: it joins literals.
+    for (const { start, end } of comments)
+      for (let at = start; at < end; at++) if (blanked[at] !== 0x0a && blanked[at] !== 0x0d) blanked[at] = 0x20;
+    spend(layer, text.length);
+    return grammar.parse(blanked);
+  }
 }
 
 function spend({ work }: Layer, bytes: number): void {

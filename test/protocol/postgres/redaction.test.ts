@@ -134,6 +134,25 @@ describe('what holds a secret is withheld, and nothing besides', () => {
   });
 });
 
+describe('what PostgreSQL reads is not hidden by a word about secrets in it', () => {
+  it.each([
+    'DELETE FROM t WHERE a NOT /* password= */ IN (0)',
+    "SELECT a FROM t ORDER BY a NULLS -- it's conninfo\n LAST",
+    "SELECT U&'a' /* dblink */ UESCAPE '!'",
+    'DROP TABLE t /* \u0002 conninfo */',
+    'DROP TABLE "\u0001"; SELECT \'alter user\' /* password= */',
+    "DROP TABLE t; SELECT '\u0003' AS conninfo",
+  ])('%j', (sql) => {
+    expect(recorded(sql)).toBeUndefined();
+  });
+
+  it('with a secret beside it', () => {
+    expect(recorded("ALTER USER b PASSWORD 'x'; DELETE FROM t WHERE a NOT /* \u0002 */ IN (0)")).toBe(
+      "ALTER USER b PASSWORD '⟨…⟩'; DELETE FROM t WHERE a NOT /* \u0002 */ IN (0)",
+    );
+  });
+});
+
 describe('what cannot be read is withheld whole', () => {
   const whole = '⟨…⟩';
 
