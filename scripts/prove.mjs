@@ -10,6 +10,7 @@ const proofs = {
   'bit-rot': { file: 'test/proofs/bit-rot.test.ts', environment: { HOOP_PROVE_STATES: '2000' } },
   coverage: { file: 'test/proofs/coverage.test.ts', environment: {} },
   fuzz: { file: 'test/fuzz/fuzz.test.ts', environment: { HOOP_PROVE_EXECUTIONS: '20000000' } },
+  'redis-monitor': { file: 'test/proofs/redis-monitor.test.ts', environment: { HOOP_PROVE_RUNS: '100' } },
   drivers: { file: 'test/drivers/drivers.test.ts', environment: { HOOP_PROVE_DRIVER_ROUNDS: '10' } },
 };
 
