@@ -118,7 +118,7 @@ it('what is shown is a text again: the same statements, with other literals', ()
   );
 });
 
-it('a text that is cut or altered anywhere never throws anything but a refusal, and a cut one holds no secret', () => {
+it('a text that is cut holds no secret, and one that is altered is read or withheld', () => {
   fc.assert(
     fc.property(wrapped, fc.nat(), fc.nat(255), (text, place, byte) => {
       const bytes = Buffer.from(text);
@@ -126,7 +126,8 @@ it('a text that is cut or altered anywhere never throws anything but a refusal, 
       altered[place % bytes.length] = byte || 1;
       new Redactor().redactText(altered, utf8);
       const cut = bytes.subarray(0, place % bytes.length);
-      new Redactor().redactText(cut, utf8);
+      const shown = new Redactor().redactText(cut, utf8)?.text ?? cut;
+      expect(Buffer.from(shown).includes(secret)).toBe(false);
     }),
     { numRuns: 1000 },
   );
