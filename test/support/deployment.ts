@@ -170,10 +170,7 @@ function ok(result: CliResult): CliResult {
   return result;
 }
 
-const agentYaml = (
-  { port, user, password: secret, database }: DeploymentOptions['postgres'],
-  protocol: string,
-) => `
+const agentYaml = ({ port, user, password: secret, database }: DeploymentOptions['postgres'], protocol: string) => `
 resources:
   - name: orders-db
     protocol: ${protocol}
