@@ -1,4 +1,4 @@
-import { headerBytes } from './entry-codec.ts';
+import { entryHash, headerBytes } from './entry-codec.ts';
 import { footerBytes, preambleBytes, type SealedKind } from './sealed-format.ts';
 import { openSealed, readSealed, type PositionalReader, type SealedFile } from './sealed-reader.ts';
 import { CutOff } from './verify-session.ts';
@@ -15,8 +15,19 @@ export async function* strictEntries(readers: Record<SealedKind, PositionalReade
   await expectNothingElse(files.payload, readers.payload);
   if (files.chain.footer.uncompressed !== files.chain.footer.entries * headerBytes)
     throw new RangeError('the chain file has another length than its entries');
-  yield* readSealed(files);
+  let [payloadBytes, head]: [number, Buffer | undefined] = [0, undefined];
+  for await (const entry of readSealed(files)) {
+    const isErased = entry.length === headerBytes;
+    payloadBytes += lengthBytes + (isErased ? 0 : entry.length - headerBytes);
+    head = entryHash(entry);
+    yield entry;
+  }
+  if (head && (!head.equals(files.chain.footer.head) || payloadBytes !== files.payload.footer.uncompressed))
+    throw new RangeError('the footer is another recording’s');
 }
+
+/** Before each payload in the payload file. */
+const lengthBytes = 4;
 
 const endMagic = 'hoopend\n';
 

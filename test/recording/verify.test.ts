@@ -11,6 +11,7 @@ import type { VerifyReport } from '../../src/recording/verify-report.ts';
 import { verifyDataDir } from '../../src/store/verify-data-dir.ts';
 import { newLogKey, startLoggedRecorder, type LoggedRecorder } from '../support/log.ts';
 import { sessionFacts } from '../support/recorder.ts';
+import { python, secondVerdict } from '../support/second-verifier.ts';
 
 /** One data directory of a gateway that has stopped, with three sessions; each test changes a copy of it. */
 const folder = mkdtempSync(join(tmpdir(), 'hoop-verify-'));
@@ -57,8 +58,13 @@ function recordingsOf(dataDir: string): string[] {
     .map((name) => join(dataDir, 'recordings', name));
 }
 
-const verdictOf = async (dataDir: string, given: Partial<Trust> = {}): Promise<string> =>
-  (await verifyDataDir(dataDir, { ...trust, ...given })).verdict;
+/** Both verifiers say the same. */
+async function verdictOf(dataDir: string, given: Partial<Trust> = {}): Promise<string> {
+  const trusted = { ...trust, ...given };
+  const { verdict } = await verifyDataDir(dataDir, trusted);
+  expect(await secondVerdict(dataDir, trusted)).toBe(python ? verdict : undefined);
+  return verdict;
+}
 
 it('finds a data directory valid that nobody touched, with and without an older checkpoint', async () => {
   const report: VerifyReport = await verifyDataDir(copy(), trust);
