@@ -8,7 +8,7 @@ import { serverStates } from '../fixtures/postgres/malformed/server-states.ts';
 import type { Turn as WireTurn } from '../support/wire.ts';
 import { readInput, type Input, type Turn } from './engine/target.ts';
 
-const acts = ['cancel', 'client-ended', 'resource-ended', 'abort'];
+const acts = ['cancel', 'client-ended', 'resource-ended', 'abort', 'drain'];
 
 const turnOf = (turn: WireTurn): Turn => {
   if ('client' in turn) return { side: 0, bytes: Buffer.concat(turn.client) };

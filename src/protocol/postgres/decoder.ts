@@ -58,10 +58,12 @@ class PostgresDecoder implements Decoder {
       {
         streams: (type) => answers.streams(type),
         message: (type, message) => {
+          if (this.#isOver) return;
           answers.message(type, message);
           // At every message: what it allows, and where it stands in the record, must not depend on how the bytes were cut.
           this.#waiting.resume();
           this.#questions.endOfChunk();
+          this.#endIfDrained();
         },
         piece: (_type, bytes, last) => answers.piece(bytes, last),
       },
@@ -71,13 +73,14 @@ class PostgresDecoder implements Decoder {
   }
 
   get heldBytes(): number {
+    if (this.#isOver) return 0; // nothing of it is used any more
     if (this.#isDeaf) return this.#fromResource.heldBytes;
     return this.#fromClient.heldBytes + this.#fromResource.heldBytes + this.#waiting.bytes;
   }
 
   client(chunk: Uint8Array): Step {
     return this.#run(() => {
-      if (!this.#isDeaf) this.#fromClient.push(chunk);
+      if (!this.#isDeaf) this.#hear(chunk);
       this.#questions.endOfChunk();
       this.#endIfDrained();
     });
@@ -87,7 +90,6 @@ class PostgresDecoder implements Decoder {
     return this.#run(() => {
       this.#fromResource.push(chunk);
       this.#talk.head?.result?.digesting.flush(); // before the chunk passes on to others
-      this.#endIfDrained();
     });
   }
 
@@ -157,6 +159,15 @@ class PostgresDecoder implements Decoder {
     return this.#step;
   }
 
+  /** What stands behind a refused statement is not read, whatever it is, also where it came in one chunk with it. */
+  #hear(chunk: Uint8Array): void {
+    try {
+      this.#fromClient.push(chunk);
+    } catch (error) {
+      if (!this.#isDeaf || !(error instanceof ProtocolError)) throw error;
+    }
+  }
+
   #accept(type: number, message: Uint8Array): void {
     if (this.#isDeaf) return;
     const isTaken = !this.#stopping || this.#talk.copyIn !== undefined || runsNothing.has(type);
@@ -177,6 +188,7 @@ class PostgresDecoder implements Decoder {
   }
 
   #refuse({ reason, message }: ProtocolError): void {
+    if (this.#isOver) return; // it stands behind the last answer of a stream that was drained
     this.#questions.endOfChunk(); // what came before the fault was good
     this.#talk.sink.append({ kind: 'refusal', reason, message });
     this.#talk.loseAll();

@@ -9,7 +9,7 @@ import { difference, featuresOf, Transcript } from './transcript.ts';
 
 /** Small, so that short inputs meet it. */
 const messageBytesMax = 1000;
-const acts = ['cancel', 'client-ended', 'resource-ended', 'abort'] as const;
+const acts = ['cancel', 'client-ended', 'resource-ended', 'abort', 'drain'] as const;
 
 /** One stream after the login: side 0 is the client, 1 the server, 2 an act by its first byte. */
 export async function postgresDecoder(): Promise<Target> {
@@ -32,8 +32,9 @@ function reframed(message: Uint8Array): Uint8Array {
 }
 
 function execute(input: Input, random: Random): readonly number[] {
-  const whole = play(input, undefined);
-  const cut = play(input, random);
+  const results = random.oneIn(8) ? 'rows' : 'digest';
+  const whole = play(input, results);
+  const cut = play(input, results, random);
   checkSame(whole, cut);
   for (const { heldBytes } of [whole, cut])
     if (heldBytes > 3 * messageBytesMax) throw new Finding(`held ${heldBytes} bytes`);
@@ -47,13 +48,14 @@ function execute(input: Input, random: Random): readonly number[] {
 }
 
 /** With `random` in small pieces, else each turn in one. The stream ends in the end, so that everything gets its outcome. */
-function play(input: Input, random: Random | undefined): Transcript {
+function play(input: Input, results: 'rows' | 'digest', random?: Random): Transcript {
   const transcript = new Transcript();
   const decoder = createDecoder({
     sink: transcript,
     clock: { nowMicros: () => 0, monotonicMicros: () => 0 },
     messageBytesMax,
     greeting,
+    results,
     randomBytes: (size) => new Uint8Array(size),
   });
   for (const { side, bytes } of input) {
@@ -77,6 +79,8 @@ function act(decoder: Decoder, transcript: Transcript, bytes: Uint8Array): void 
       return transcript.take(decoder.resourceEnded(), decoder);
     case 'abort':
       return transcript.take(decoder.abort('HOOP_RECORDER', 'the record cannot be written'), decoder);
+    case 'drain':
+      return transcript.take(decoder.drain('gateway_stopped', 'the gateway is stopping'), decoder);
   }
 }
 

@@ -133,4 +133,18 @@ describe('a gateway that is stopping', () => {
     expect(course).toMatchObject({ toServer: latin1(...ahead, say.flush()), statuses: ['refused'], end: ended });
     expect(course.kinds).toBe('parse sync bind outcome');
   });
+
+  it('what stands behind a refused statement is not read, whatever it is', () => {
+    const turns = [client(say.query('select 1')), act('drain'), client(say.query('select 2'), Buffer.alloc(9))];
+    const course = seen([...turns, server(...selected)]);
+    expect(course).toMatchObject({ end: ended, kinds: 'query query outcome outcome', statuses: ['refused', 'ok'] });
+    const half = client(say.query('select 2'), say.query('half a').subarray(0, 7));
+    expect(seen([...turns.slice(0, 2), half])).toMatchObject({ end: null, heldBytes: 0 });
+  });
+
+  it('nor is what stands behind the last answer', () => {
+    const behind = [answer.setting('TimeZone', 'UTC'), Buffer.alloc(9)];
+    const course = seen([client(say.query('select 1')), act('drain'), server(...selected, ...behind)]);
+    expect(course).toMatchObject({ end: ended, kinds: 'query outcome', toClient: latin1(...selected, stopping) });
+  });
 });
