@@ -44,6 +44,7 @@ describe.each(postgresServers)('differential: $name', ({ name, start }) => {
     const failures: string[] = [];
     for (let done = 0; done < perServer && failures.length < failuresMax; done += perSession) {
       const count = Math.min(perSession, perServer - done);
+      if (done > 0 && done % 5000 === 0) process.stdout.write(`${name}: ${done} scripts\n`);
       failures.push(...(await bench.play(Array.from({ length: count }, (_, at) => makeScript(firstSeed + done + at)))));
     }
     process.stdout.write(`${name}: from seed ${firstSeed}: ${JSON.stringify(bench.tally)}\n`);

@@ -14,13 +14,19 @@ import { ServerLog } from './log-reader.ts';
 const playersMax = 4;
 
 /** Reasons for which the gateway may say no to a script; each leaves its entry. */
-const allowedRefusals = new Set(['unknown-statement', 'unknown-portal', 'unclear-after-copy', 'message-during-copy']);
+const allowedRefusals = new Set([
+  'unknown-statement',
+  'unknown-portal',
+  'unclear-after-copy',
+  'message-during-copy',
+  'client-gone',
+]);
 
 export interface Tally {
   scripts: number;
   statements: number;
   refusals: Record<string, number>;
-  /** Connections that the gateway ended, or a server that crashed. */
+  /** Connections that ended: by their client, by the gateway, or because the server crashed. */
   ended: number;
   crashes: number;
 }
@@ -89,7 +95,7 @@ export class Bench {
       this.tally.refusals[reason] = (this.tally.refusals[reason] ?? 0) + 1;
       if (!allowedRefusals.has(reason)) complaints.push(`refused: ${reason}: ${outcome!.errorMessage}`);
     }
-    const differs = difference(ranIn(statements), logged);
+    const differs = difference(ranIn(statements), logged, { isCutOff: script.hangsUp });
     if (differs !== undefined) complaints.push(differs);
     return complaints.length === 0
       ? []

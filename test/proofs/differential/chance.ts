@@ -1,17 +1,12 @@
-/** Seeded random numbers (mulberry32): the same seed gives the same script on every machine. */
+import { seededRandom } from '../random.ts';
+
+/** Seeded choices: the same seed gives the same script on every machine. */
 export class Chance {
-  #state: number;
+  /** From 0 up to, not including, 1. */
+  readonly fraction: () => number;
 
   constructor(seed: number) {
-    this.#state = seed | 0;
-  }
-
-  /** From 0 up to, not including, 1. */
-  fraction(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+    this.fraction = seededRandom(seed);
   }
 
   /** From `least` to `most`, both included. */

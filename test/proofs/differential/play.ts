@@ -24,7 +24,7 @@ const tidying = [
 export class Player {
   readonly #login: Login;
   #client: RawClient | undefined;
-  /** How often the gateway (or a server that crashed) ended the connection. */
+  /** How often a connection ended: by its client, by the gateway, or because the server crashed. */
   ended = 0;
 
   constructor(login: Login) {
@@ -35,12 +35,13 @@ export class Player {
     const client = (this.#client ??= await opened(this.#login));
     if (!(await rowOf(client, say.query(beginning(name))))) return this.#lost();
     await followed(client, script);
+    if (script.hangsUp) await client.close();
     await this.#tidy(client);
   }
 
   /** The gateway may end a stream of which nobody can tell what is skipped; the record must say so. */
   async #tidy(client: RawClient): Promise<void> {
-    client.send(...tidying);
+    if (!client.isClosed) client.send(...tidying);
     if (!(await rowOf(client, say.query(farewell)))) this.#lost();
   }
 
@@ -112,7 +113,7 @@ const count = ({ received }: RawClient, wanted: string): number =>
 
 /** Asks for a row that is nobody else's; false if the connection ends first. Forgets what came before. */
 async function rowOf(client: RawClient, query: Uint8Array): Promise<boolean> {
-  client.send(query);
+  if (!client.isClosed) client.send(query);
   const wanted = /'(.*)'/.exec(Buffer.from(query).toString())![1]!;
   const at = (): number => client.received.findIndex(({ type, body }) => type === 'D' && body.includes(wanted));
   await client.until(

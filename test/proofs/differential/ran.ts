@@ -18,16 +18,22 @@ export const shown = ({ text, parameters, outcome, began }: Ran): string =>
 
 /**
  * The first place where the record is not the log, or undefined. What the log has must be in the record, in its order, with text,
- * parameters and outcome; what the record has must be in the log, except for what is *unknown*.
+ * parameters and outcome; what the record has must be in the log, except for what is *unknown*. Of a client that hung up, nobody heard
+ * which Parse or Bind failed in the end.
  */
-export function difference(recorded: readonly Ran[], logged: readonly Ran[]): string | undefined {
+export function difference(
+  recorded: readonly Ran[],
+  logged: readonly Ran[],
+  { isCutOff = false } = {},
+): string | undefined {
   let at = 0;
   for (const [index, one] of recorded.entries()) {
-    const other = logged[at];
+    let other = logged[at];
+    while (isCutOff && other?.began === false && !isSame(one, other)) other = logged[++at];
     if (other && isSame(one, other)) at++;
     else if (one.outcome !== 'unknown') return differing(recorded, index, logged, at);
   }
-  const rest = logged.findIndex((one, index) => index >= at && !one.isEnd);
+  const rest = logged.findIndex((one, index) => index >= at && !one.isEnd && !(isCutOff && !one.began));
   return rest === -1 ? undefined : differing(recorded, recorded.length, logged, rest);
 }
 

@@ -19,6 +19,8 @@ export interface Script {
   seed: number;
   cut: Cut;
   steps: Step[];
+  /** The client goes in the end, without a word, whatever is under way. */
+  hangsUp: boolean;
 }
 
 export function makeScript(seed: number): Script {
@@ -30,12 +32,12 @@ export function makeScript(seed: number): Script {
   ]);
   const writer = new Writer(chance);
   for (let turns = chance.between(1, 5); turns > 0; turns--) writer.turn();
-  return { seed, cut, steps: writer.steps };
+  return { seed, cut, steps: writer.steps, hangsUp: chance.is(0.03) };
 }
 
 /** As a person reads it. */
-export const shown = ({ seed, cut, steps }: Script): string =>
-  [`script ${seed}, cut ${cut}:`, ...steps.flatMap(noted)].join('\n');
+export const shown = ({ seed, cut, steps, hangsUp }: Script): string =>
+  [`script ${seed}, cut ${cut}${hangsUp ? ', hangs up' : ''}:`, ...steps.flatMap(noted)].join('\n');
 
 function noted(step: Step): string[] {
   if ('ready' in step) return [`  … until ${step.ready} more ReadyForQuery`];
