@@ -24,17 +24,33 @@ export const backend: Backend = {
   },
 };
 
-/** A Redis speaks TLS at once or not at all. `prefer` tries it, and where that fails connects again without; the others do not. */
+/** A Redis speaks TLS at once or not at all. With `prefer`, whoever answers a question in plain text speaks it; the other modes do not ask. */
 async function openTransport({ dial, tlsMode }: BackendContext): Promise<Transport> {
   const transport = await dial();
-  if (tlsMode === 'disable') return transport;
+  if (tlsMode === 'disable' || (tlsMode === 'prefer' && (await speaksPlainText(transport)))) return transport;
+  if (tlsMode !== 'prefer') return startTls(transport);
+  transport.reset('it may speak TLS');
+  return startTls(await dial());
+}
+
+async function startTls(transport: Transport): Promise<Transport> {
   try {
     await transport.startTls({});
     return transport;
   } catch (error) {
     transport.reset('no TLS');
-    if (tlsMode === 'prefer') return dial();
     throw error;
+  }
+}
+
+/** A TLS handshake would wait for ever before a Redis without TLS; this question gives nothing away, and a Redis with TLS ends it at once. */
+async function speaksPlainText(transport: Transport): Promise<boolean> {
+  try {
+    await transport.write(encodeCommand(['PING']));
+    await new LoginReplies(transport).next();
+    return true;
+  } catch {
+    return false;
   }
 }
 
