@@ -1,0 +1,217 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32, gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { exportSession } from '../../src/gateway/log-export.ts';
+import { parseCheckpoint } from '../../src/recording/checkpoint.ts';
+import { exportNames } from '../../src/recording/export-format.ts';
+import { SessionChain } from '../../src/recording/chain.ts';
+import { decodeEntry, entryHash, headerBytes } from '../../src/recording/entry-codec.ts';
+import { formatVerifierKey, keyTypes, publicKeyOf, verifierKey } from '../../src/recording/note.ts';
+import { encodeFooter, encodeIndex, encodePreamble, type SealedKind } from '../../src/recording/sealed-format.ts';
+import { readTar, tarEnd, tarHeader, tarPadding, type TarMember } from '../../src/recording/tar.ts';
+import { verdicts, type VerdictName } from '../../src/recording/verdicts.ts';
+import type { Trust } from '../../src/recording/verify-checkpoint.ts';
+import { Archive } from '../../src/store/archive.ts';
+import { verifyExport } from '../../src/store/verify-export.ts';
+import { newLogKey, startLoggedRecorder } from '../support/log.ts';
+import { sessionFacts } from '../support/recorder.ts';
+import { python, secondVerdicts } from '../support/second-verifier.ts';
+
+/**
+ * One exported session, and everything that can be done to it. Of what a tar file fills with zeros every 7th byte is tried, and the second
+ * verifier sees every 7th mutant; `HOOP_TAMPER_STRIDE=1` tries all, on both.
+ */
+const stride = Number(process.env['HOOP_TAMPER_STRIDE'] ?? 7);
+const folder = mkdtempSync(join(tmpdir(), 'hoop-tamper-'));
+let trust: Trust;
+let original: Buffer;
+let members: [name: string, bytes: Buffer][];
+let entries: Buffer[];
+/** Of the log, before and after the exported session. */
+const kept: Record<'early' | 'late', NonNullable<Trust['held']>> = {} as never;
+let early: Buffer;
+
+beforeAll(async () => {
+  const logged = await startLoggedRecorder({ dataDir: join(folder, 'data') });
+  trust = { keys: [logged.log.key], witnesses: [] };
+  const session = logged.recorder.recorder.openSession(sessionFacts());
+  const stream = session.stream(1);
+  await session.durable();
+  await logged.log.checkpoint();
+  kept.early = parseCheckpoint((await logged.signed()).text);
+  for (const value of ['public', 'other']) stream.append({ kind: 'state', name: 'search_path', value });
+  await session.seal('client_closed');
+  const { dataDir, log } = logged;
+  const exported = async (heldSize?: number) => {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of await exportSession({ dataDir, id: session.id, log, heldSize })) pieces.push(piece);
+    return Buffer.concat(pieces);
+  };
+  early = await exported();
+  const after = logged.recorder.recorder.openSession(sessionFacts());
+  await after.seal('client_closed');
+  original = await exported(kept.early.checkpoint.size);
+  kept.late = parseCheckpoint((await logged.signed()).text);
+  members = await Promise.all((await readTar(inMemory(original))).map(contentOf));
+  entries = [];
+  const archive = new Archive(dataDir);
+  for await (const entry of archive.read((await archive.find(session.id))!)) entries.push(Buffer.from(entry));
+  await logged.log.close();
+  await logged.recorder.close();
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const inMemory = (bytes: Buffer) => ({
+  size: bytes.length,
+  read: async (offset: number, count: number) => bytes.subarray(offset, offset + count),
+});
+
+const contentOf = async ({ name, reader }: TarMember): Promise<[string, Buffer]> => [
+  name,
+  Buffer.from(await reader.read(0, reader.size)),
+];
+
+const packed = (files: [name: string, bytes: Buffer][]): Buffer =>
+  Buffer.concat([
+    ...files.flatMap(([name, bytes]) => [tarHeader(name, bytes.length), bytes, tarPadding(bytes.length)]),
+    tarEnd,
+  ]);
+
+const withMember = (which: string, change: (bytes: Buffer) => Buffer): Buffer =>
+  packed(members.map(([name, bytes]) => [name, name === which ? change(bytes) : bytes]));
+
+/** What the first verifier says of each, after the second has said the same of every n-th. */
+async function judged(mutants: Buffer[], given: Partial<Trust> = {}, every = 1): Promise<VerdictName[]> {
+  const trusted = { ...trust, ...given };
+  const found: VerdictName[] = [];
+  const asked: { path: string; verdict: VerdictName }[] = [];
+  for (const [place, mutant] of mutants.entries()) {
+    const isAsked = place % every === 0;
+    const path = join(folder, isAsked ? `mutant-${place}.tar` : 'mutant.tar');
+    writeFileSync(path, mutant);
+    const { verdict } = await verifyExport(path, trusted);
+    found.push(verdict);
+    if (isAsked) asked.push({ path, verdict });
+  }
+  for (let at = 0; at < asked.length; at += 500) {
+    const part = asked.slice(at, at + 500);
+    const second = await secondVerdicts(
+      part.map(({ path }) => path),
+      trusted,
+    );
+    if (python) expect(second).toEqual(part.map(({ verdict }) => verdict));
+  }
+  for (const { path } of asked) rmSync(path);
+  return found;
+}
+
+/** Both files of a recording with these entries, sealed as the writer does it: what somebody makes who knows the format. */
+function resealed(changed: Buffer[]): [name: string, bytes: Buffer][] {
+  const head = changed.length > 0 ? entryHash(changed.at(-1)!) : Buffer.alloc(32);
+  const id = members.find(([name]) => name === 'recording.chain')![1].subarray(16, 32);
+  const file = (kind: SealedKind, content: Buffer): Buffer => {
+    const member = gzipSync(content);
+    const index = encodeIndex([
+      { offset: 32, compressed: member.length, uncompressed: content.length, seq: 0, continues: false },
+    ]);
+    const facts = { indexOffset: 32 + member.length, indexBytes: index.length, indexCrc: crc32(index), head };
+    const footer = encodeFooter({ ...facts, entries: changed.length, uncompressed: content.length });
+    return Buffer.concat([encodePreamble(kind, id), member, index, footer]);
+  };
+  const payloads = changed.flatMap((entry) => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(entry.length - headerBytes - 16);
+    return [length, entry.subarray(headerBytes)];
+  });
+  const chain = file('chain', Buffer.concat(changed.map((entry) => entry.subarray(0, headerBytes))));
+  const files = { 'recording.chain': chain, 'recording.payload': file('payload', Buffer.concat(payloads)) };
+  return members.map(([name, bytes]) => [name, files[name as keyof typeof files] ?? bytes]);
+}
+
+const isGood = (verdict: VerdictName): boolean => verdicts[verdict].exit === 0;
+
+it('is valid as it was exported, alone and against checkpoints that were kept before and after', async () => {
+  expect(await judged([original, packed(members), packed(resealed(entries))])).toEqual(['VALID', 'VALID', 'VALID']);
+  expect(await judged([original], { held: kept.early })).toEqual(['VALID']);
+  expect(await judged([original], { held: kept.late })).toEqual(['VALID']);
+});
+
+it('shows every flipped byte; only gzip’s byte for the operating system carries nothing', async () => {
+  const places = [...original.keys()].filter((at) => original[at] !== 0 || at % stride === 0);
+  const mutants = places.map((at) => {
+    const mutant = Buffer.from(original);
+    mutant[at]! ^= 0xff;
+    return mutant;
+  });
+  const found = await judged(mutants, { held: kept.early }, stride); // so that its consistency proof is looked at too
+  const unseen = places.filter((_, place) => isGood(found[place]!));
+  const gzip = [...original.keys()].filter((at) => original.subarray(at, at + 4).toString('hex') === '1f8b0800');
+  expect(unseen).toEqual(gzip.map((at) => at + 9));
+}, 240_000);
+
+it('shows every cut', async () => {
+  const ends = [...original.keys()].filter((end) => end % stride === 0 || end % 512 === 0);
+  const mutants = ends.map((end) => original.subarray(0, end));
+  const found = await judged(mutants, {}, stride);
+  expect(new Set(found)).toEqual(new Set(['TRUNCATED']));
+}, 240_000);
+
+it('shows every entry that was deleted, doubled, swapped or put in the place of another, sealed anew or not', async () => {
+  const places = [...entries.keys()];
+  const mutants = places.flatMap((at) => [
+    entries.toSpliced(at, 1),
+    entries.toSpliced(at, 0, entries[at]!),
+    entries.with(at, entries[(at + 1) % entries.length]!).with((at + 1) % entries.length, entries[at]!),
+    entries.with(at, entries[(at + 1) % entries.length]!),
+    entries.slice(0, at),
+  ]);
+  const found = await judged(mutants.map((changed) => packed(resealed(changed))));
+  expect(found.filter(isGood)).toEqual([]);
+  expect(new Set(found)).toEqual(new Set(['GAP', 'ALTERED', 'TRUNCATED']));
+});
+
+it('shows a chain that was computed anew behind a changed payload: it is not the one that was logged', async () => {
+  const id = members.find(([name]) => name === 'recording.chain')![1].subarray(16, 32);
+  const mutants = [...entries.keys()].slice(1).map((changedAt) => {
+    const chain = new SessionChain(id);
+    return entries.map((entry, at) => {
+      const { header, body } = decodeEntry(entry);
+      const salt = at === changedAt ? Buffer.alloc(16, 9) : entry.subarray(headerBytes, headerBytes + 16);
+      const forged = chain.next(header.stream, body, header.timeMicros, salt);
+      chain.accept(forged);
+      return forged;
+    });
+  });
+  const found = await judged(mutants.map((changed) => packed(resealed(changed))));
+  expect(new Set(found)).toEqual(new Set(['ALTERED']));
+});
+
+it('shows leaves that were left out, an old checkpoint played again, and keys that were swapped', async () => {
+  const proofs = members.filter(([name]) => name.startsWith('proofs/')).map(([name]) => name);
+  const without = (gone: string) => packed(members.filter(([name]) => name !== gone));
+  // Without its end the session is open, and says so; without its beginning the log does not know it.
+  expect(await judged(proofs.map(without))).toEqual(['UNLOGGED', 'VALID_OPEN']);
+  expect(await judged([early], { held: kept.late })).toEqual(['STALE']);
+  expect(await judged([without('consistency')], { held: kept.early })).toEqual(['STALE']);
+  const other = newLogKey();
+  const swapped = verifierKey(trust.keys[0]!.name, keyTypes.ed25519, publicKeyOf(other));
+  expect(await judged([withMember('key', () => Buffer.from(`${formatVerifierKey(swapped)}\n`))])).toEqual(['UNPINNED']);
+  expect(await judged([original], { keys: [swapped] })).toEqual(['UNPINNED']);
+  expect(await judged([original], { keys: [] })).toEqual(['UNPINNED']);
+  expect(await judged([without('recording.chain'), without('recording.payload')])).toEqual([
+    'MISSING_SESSION',
+    'MISSING_SESSION',
+  ]);
+});
+
+it('is a file that any tar lists, as docs/recording-format.md says', () => {
+  const path = join(folder, 'listed.tar');
+  writeFileSync(path, original);
+  const listed = execFileSync('tar', ['-tf', path], { encoding: 'utf8' }).trim().split('\n');
+  expect(listed).toEqual(members.map(([name]) => name));
+  const docs = readFileSync(new URL('../../docs/recording-format.md', import.meta.url), 'utf8');
+  for (const name of Object.values(exportNames)) expect(docs).toContain(`| \`${name}`);
+});
