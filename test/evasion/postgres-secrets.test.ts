@@ -109,6 +109,9 @@ describe.each(postgresServers)('secrets stay out of the record, before $name', (
     await client.query(`ALTER ROLE bob PASSWORD U&'${unicode}!0041' UESCAPE '!'`);
     await client.query('SET client_encoding = LATIN1');
     await attempt(client, `ALTER ROLE bob PASSWORD 'é${latin1}'`);
+    expect((await last()).text).toMatch(/^ALTER ROLE bob PASSWORD '\[withheld/);
+    await client.query('SET client_encoding = SJIS');
+    await attempt(client, `ALTER ROLE bob PASSWORD 'é${secret()}'`);
     expect((await last()).text).toMatch(/^\[withheld/);
     await client.query('RESET client_encoding');
     await client.query('SET standard_conforming_strings = off');

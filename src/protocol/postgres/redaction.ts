@@ -68,9 +68,10 @@ export class Redactor {
 
   #read(bytes: Buffer, reading: Reading): Redaction | undefined {
     try {
-      if (!isReadable(bytes, reading)) throw new NotParsed('other rules of reading');
+      const text = readable(bytes, reading);
+      if (!text) throw new NotParsed('other rules of reading');
       const options = { withPgcrypto: this.#withPgcrypto, prepared: this.#prepared };
-      const { secrets, parameters } = findSecrets(bytes, options);
+      const { secrets, parameters } = findSecrets(text, options);
       if (secrets.length === 0 && parameters.size === 0) return undefined;
       return { text: this.#without(bytes, secrets), redactions: secrets.map(({ rule }) => rule), parameters };
     } catch (error) {
@@ -116,16 +117,23 @@ const keyOf = (name: Uint8Array): string => Buffer.from(name.subarray(0, 63)).to
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** The grammar reads UTF-8 and standard strings; does the server cut these bytes into the same tokens? */
-function isReadable(bytes: Buffer, { encoding, conformingStrings }: Reading): boolean {
-  if (!conformingStrings && bytes.includes(0x5c)) return false;
-  if (bytes.every((byte) => byte < 0x80)) return true;
-  if (encoding !== 'UTF8' && encoding !== 'SQL_ASCII') return false;
+/** In these no byte below 0x80 is part of another character, and the server takes every other byte for a letter. */
+const asciiSafe = /^(LATIN\d+|ISO_8859_\d+|WIN\d+|KOI8[RU]|EUC_\w+|MULE_INTERNAL|SQL_ASCII)$/;
+
+/**
+ * The text as the grammar, which knows UTF-8 and standard strings, cuts it into the tokens that the server sees, in the same places.
+ * Undefined where it would not.
+ */
+function readable(bytes: Buffer, { encoding, conformingStrings }: Reading): Uint8Array | undefined {
+  if (!conformingStrings && bytes.includes(0x5c)) return undefined;
+  if (bytes.every((byte) => byte < 0x80)) return bytes;
+  if (asciiSafe.test(encoding)) return bytes.map((byte) => (byte < 0x80 ? byte : 0x78));
+  if (encoding !== 'UTF8') return undefined;
   try {
     utf8.decode(bytes);
-    return true;
+    return bytes;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -169,13 +169,23 @@ describe('what cannot be read is withheld whole', () => {
 
   it('bytes that are not UTF-8', () => {
     const latin1 = Buffer.from("ALTER USER b PASSWORD 'h\xfcnter'", 'latin1');
-    expect(recorded(latin1, { reading: { encoding: 'LATIN1', conformingStrings: true } })).toBe(whole);
     expect(recorded(latin1)).toBe(whole);
     const sjis = Buffer.from("ALTER USER b PASSWORD '\x83\x5c'", 'latin1');
     expect(recorded(sjis, { reading: { encoding: 'SJIS', conformingStrings: true } })).toBe(whole);
   });
 
-  it('other encodings, where every byte is ASCII, are read', () => {
+  it('other encodings are read, where the server cuts them into tokens by the same bytes', () => {
+    const redactor = new Redactor();
+    for (const encoding of ['LATIN1', 'WIN1252', 'EUC_JP', 'SQL_ASCII']) {
+      const text = Buffer.from("DROP TABLE \xe9; ALTER USER \xfc PASSWORD $\xa4$h\xfc'\xff$\xa4$ -- \xe0", 'latin1');
+      const { text: shown } = redactor.redactText(text, { encoding, conformingStrings: true })!;
+      expect(Buffer.from(shown).toString('latin1').replaceAll(marker, '⟨…⟩')).toBe(
+        "DROP TABLE \xe9; ALTER USER \xfc PASSWORD '⟨…⟩' -- \xe0",
+      );
+    }
+  });
+
+  it('and all, where every byte is ASCII', () => {
     const reading = { encoding: 'SJIS', conformingStrings: true };
     expect(recorded("ALTER USER b PASSWORD 'x'", { reading })).toBe("ALTER USER b PASSWORD '⟨…⟩'");
   });
