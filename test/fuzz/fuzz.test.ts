@@ -27,6 +27,11 @@ test.each(found)('$name, found before: $file', async ({ name, input }) => {
   expect(Array.isArray(await target.execute(input, new Random(hashOf(input))))).toBe(true);
 });
 
+test.each(inputsIn('postgres/captured'))('a captured conversation: $file', async ({ input }) => {
+  const target = await targets['postgres-decoder']!();
+  expect(Array.isArray(await target.execute(input, new Random(hashOf(input))))).toBe(true);
+});
+
 let compiled: Compiled;
 let folder: string;
 beforeAll(() => {
