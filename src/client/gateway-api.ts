@@ -10,6 +10,7 @@ import {
   sessionSchema,
   sessionsSchema,
   statementSchema,
+  streamsSchema,
   tokenCreatedSchema,
   tokensSchema,
   userCreatedSchema,
@@ -76,6 +77,13 @@ export class GatewayApi {
   sessions = (query: Partial<SessionsQuery> = {}) => this.#get(sessionsSchema, '/sessions', query);
   /** By id, unique prefix, or `last`. */
   session = (id: string) => this.#get(sessionSchema, `/sessions/${named(id)}`);
+
+  streams = async (id: string) => (await this.#get(streamsSchema, `/sessions/${named(id)}/streams`)).streams;
+
+  killSession = async (id: string, reason: string | undefined): Promise<void> => {
+    const body = reason === undefined ? {} : { reason };
+    await textOf(await this.#request('POST', `/sessions/${named(id)}/kill`, body));
+  };
 
   /** In order; throws where the answer is cut off, so that a part never looks like the whole. */
   async *statements(id: string): AsyncGenerator<Statement> {

@@ -177,6 +177,19 @@ export class LiveSessions {
     await Promise.all([...this.#sessions.values()].filter(match).map(({ session }) => session.end(end)));
   }
 
+  /** Somebody ends a live session, for good. Throws HOOP_USAGE for one that is not live. */
+  async kill(id: string, by: string, reason: string | undefined): Promise<void> {
+    const session = this.get(id);
+    if (!session) {
+      throw new UserError('HOOP_USAGE', `session ${id} has ended already`, {
+        next: `hoop sessions show ${id} says how`,
+      });
+    }
+    const why = reason === undefined ? '' : `: ${reason}`;
+    session.parts.recorder.note('killed', { by, ...(reason === undefined ? {} : { reason }) });
+    await session.end({ reason: 'killed', message: `${by} ended this session${why}`, final: true });
+  }
+
   /** Takes no new session and no new statement, lets those in flight finish for a while, and seals each session when it is done. */
   async drain(millisMax: number): Promise<void> {
     this.#draining = true;

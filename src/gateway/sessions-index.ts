@@ -1,4 +1,5 @@
 import { protocolNamed } from '../protocol/registry.ts';
+import { streamsOf } from '../recording/streams.ts';
 import { statementsOf } from '../recording/timeline.ts';
 import type { Session, SessionsQuery, Statement } from '../shared/api.ts';
 import type { Catalog } from '../store/catalog.ts';
@@ -19,6 +20,8 @@ export function sessionsIndex(
   };
   return {
     export: exporting,
+    streams: (id) => streamsOf(recorder.readEntries(id)),
+    kill: (id, by, reason) => live.kill(id, by, reason),
     list: (query: SessionsQuery, restrictToUser?: string) => catalog.list(query, restrictToUser).map(withLiveCounters),
     find: (idPrefix: string, restrictToUser?: string) => withLiveCounters(catalog.find(idPrefix, restrictToUser)),
     statements: (id: string): AsyncIterable<Statement> => {

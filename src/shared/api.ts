@@ -191,6 +191,23 @@ export const sessionsQuerySchema = z.object({
 });
 export type SessionsQuery = z.infer<typeof sessionsQuerySchema>;
 
+/** GET /sessions/:id/streams: the client connections of a session, with what is known of each (as declared). */
+export const streamsSchema = z.object({
+  streams: z.array(
+    z.object({
+      stream: z.number().int(),
+      openedAt: z.string(),
+      closedAt: z.string().nullable(),
+      reason: z.string().nullable(),
+      facts: z.record(z.string(), z.string()),
+    }),
+  ),
+});
+export type SessionStream = z.infer<typeof streamsSchema>['streams'][number];
+
+/** POST /sessions/:id/kill → 204 when the session has ended. One's own; an administrator's act for others. */
+export const killSessionSchema = z.object({ reason: z.string().max(200).optional() });
+
 /** GET /sessions/:id/export → a tar file (recording/export-format.ts). `heldSize`: with a proof from that size of the log on. */
 export const exportQuerySchema = z.object({ heldSize: z.coerce.number().int().min(1).optional() });
 
@@ -233,6 +250,8 @@ export const statementSchema = z.object({
   /** COPY data that the client sent with the statement: bytes of whole CopyData messages. */
   dataBytes: z.number().int().optional(),
   redactions: z.array(z.string()).optional(),
+  /** The entry is there, what it said was erased; nulls where the gateway has no record of by whom. `verb` is then its kind. */
+  erased: z.object({ at: z.string().nullable(), by: z.string().nullable() }).optional(),
   /** Rows, where the resource's owner wants them kept: the first `outcome.rowsKept` of them. Values as text, null is SQL NULL. */
   results: z
     .array(z.object({ columns: z.array(z.string()), rows: z.array(z.array(z.string().nullable())) }))
@@ -252,3 +271,43 @@ export const statementSchema = z.object({
     .nullable(),
 });
 export type Statement = z.infer<typeof statementSchema>;
+
+/**
+ * POST /recordings/:id/erase → Erased · PUT /recordings/:id/hold → Hold · DELETE /recordings/:id/hold → 204 (administrators, freshly
+ * signed in) · GET /recordings/stats → RecordingStats (administrators and auditors)
+ */
+const reasonSchema = z.string().min(1).max(500).optional();
+export const eraseSchema = z.object({
+  seq: z.number().int().min(0),
+  /** This entry and no other; else the whole statement: what it builds on, its data, its rows, its outcome. */
+  only: z.boolean().default(false),
+  reason: reasonSchema,
+});
+export const erasedSchema = z.object({ session: z.string(), entries: z.array(z.number().int()) });
+export type Erased = z.infer<typeof erasedSchema>;
+export const holdRequestSchema = z.object({ reason: reasonSchema });
+export const holdSchema = z.object({
+  session: z.string(),
+  reason: z.string().nullable(),
+  heldAt: z.string(),
+  heldBy: z.string(),
+});
+export type Hold = z.infer<typeof holdSchema>;
+const recordingTotalsSchema = z.object({
+  recordings: z.number().int(),
+  statements: z.number().int(),
+  /** Of both files of each recording. */
+  bytes: z.number().int(),
+  bytesPerStatement: z.number().nullable(),
+  /** When the oldest session began. */
+  oldest: z.string().nullable(),
+});
+export type RecordingTotals = z.infer<typeof recordingTotalsSchema>;
+export const recordingStatsSchema = z.object({
+  ...recordingTotalsSchema.shape,
+  journalBytes: z.number().int(),
+  removed: z.number().int(),
+  resources: z.array(z.object({ resource: z.string(), ...recordingTotalsSchema.shape })),
+  holds: z.array(holdSchema),
+});
+export type RecordingStats = z.infer<typeof recordingStatsSchema>;

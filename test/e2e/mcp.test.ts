@@ -84,6 +84,9 @@ describe.each(revisions)('hoop mcp, to a client of %s', (...revision) => {
       ],
       more: false,
     });
+    const [live] = (await deployment.sessions()).filter(({ state }) => state === 'live');
+    const shown = await deployment.run(['sessions', 'show', live!.id]);
+    expect(shown.stdout).toMatch(/tool query, call \d+, pid \d+/);
     await client.close();
     const session = await deployment.session(
       ({ actor, state, statements }) => actor === 'cursor' && state === 'sealed' && statements >= 6,
@@ -190,6 +193,35 @@ describe('hoop mcp', () => {
     await other.client.close();
     await until(async () => (await deployment.sessions()).every(({ state }) => state === 'sealed'));
     expect((await deployment.sessions()).every(({ reason }) => reason === 'client_closed')).toBe(true);
+  });
+});
+
+describe('hoop sessions kill', () => {
+  test('ends a session at once, says why in the client’s own words, and who did it stands in the record', async () => {
+    const { client, call } = await cursor(revisions[0]);
+    await call('query', { sql: 'select 1' });
+    const live = await deployment.session(({ state }) => state === 'live');
+    const running = call('query', { sql: 'select pg_sleep(60)' });
+    await until(async () => (await deployment.statements(live.id)).some(({ text }) => text?.includes('pg_sleep')));
+    const started = Date.now();
+    await deployment.run(['sessions', 'kill', live.id, '--reason', 'enough']);
+    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(await running).toMatchObject({ isError: true });
+    expect(await deployment.session(({ id }) => id === live.id)).toMatchObject({ state: 'sealed', reason: 'killed' });
+    const again = await deployment.alice.run(['sessions', 'kill', live.id]);
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('has ended already') });
+    await client.close();
+  });
+
+  test('is for one’s own sessions, or for administrators', async () => {
+    const { role: own, ready } = await deployment.connect(['--port', '0']);
+    expect((await deployment.alice.run(['sessions', 'kill', ready.session])).code).toBe(0);
+    await own.ended;
+    expect(own.stderr).toMatch(/alice ended this session/);
+    const mine = await deployment.run(['sessions', '--json', '--user', 'alice', '--limit', '1']);
+    expect(JSON.parse(mine.stdout).sessions[0]).toMatchObject({ reason: 'killed', user: 'alice' });
+    const stranger = await deployment.alice.run(['sessions', 'kill', 'zzzzzzzz']);
+    expect(stranger.code).toBe(7);
   });
 });
 

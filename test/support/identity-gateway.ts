@@ -113,6 +113,12 @@ function listedSessions(sessions: Session[], statements: Map<string, Statement[]
     async *statements(id) {
       yield* statements.get(id) ?? [];
     },
+    async streams() {
+      return [];
+    },
+    async kill(id) {
+      throw new UserError('HOOP_USAGE', `session ${id} has ended already`);
+    },
     async export(id) {
       throw new UserError('HOOP_USAGE', `session ${id} has no recording here`, {
         next: 'export it where it was recorded',

@@ -8,6 +8,7 @@ import { socketDuplex } from '../../shared/socket-duplex.ts';
  */
 export function streamPair(): { socket: NodeDuplex; duplex: Duplex } {
   const [near, far] = duplexPair({ allowHalfOpen: true });
+  near.allowHalfOpen = false; // as a driver's own socket: when the other side has ended, it is over
   near.once('close', () => far.destroy());
   far.once('close', () => near.destroy());
   return { socket: asSocket(near), duplex: socketDuplex(far) };

@@ -1,4 +1,4 @@
-import type { Session, SessionsQuery, Statement } from '../../shared/api.ts';
+import type { Session, SessionsQuery, SessionStream, Statement } from '../../shared/api.ts';
 import type { Principal } from '../identity/principal.ts';
 
 type MaybePromise<T> = T | Promise<T>;
@@ -15,6 +15,10 @@ export interface SessionsIndex {
   list(query: SessionsQuery, restrictToUser?: string): MaybePromise<Session[]>;
   /** By id, unique prefix or `last`. Throws HOOP_NOT_FOUND, also for a session of somebody else. */
   find(idPrefix: string, restrictToUser?: string): MaybePromise<Session>;
+  /** Ends a live session; what stands in the record says by whom and why. Resolves when it has ended; throws HOOP_USAGE for one that has. */
+  kill(id: string, by: string, reason: string | undefined): Promise<void>;
+  /** Of a live session those that are durable by now. */
+  streams(id: string): Promise<SessionStream[]>;
   statements(id: string): AsyncIterable<Statement>;
   /** The file of `hoop sessions export`. `heldSize`: with a proof from that size of the log on. Throws HOOP_USAGE while the session runs. */
   export(id: string, heldSize: number | undefined): Promise<AsyncIterable<Uint8Array>>;

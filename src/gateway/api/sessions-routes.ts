@@ -1,14 +1,24 @@
 import { Readable } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
-import { exportQuerySchema, sessionsQuerySchema, type Statement } from '../../shared/api.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { exportQuerySchema, killSessionSchema, sessionsQuerySchema, type Statement } from '../../shared/api.ts';
+import { requireFreshAdmin } from '../identity/authorise.ts';
 import type { Principal } from '../identity/principal.ts';
 import { named, parse, principalOf, type ApiContext } from './context.ts';
 
 /** Users see their own sessions; for them, those of others do not exist. */
 const restriction = ({ role, user }: Principal): string | undefined => (role === 'user' ? user : undefined);
 
-export function registerSessions(app: FastifyInstance, { ports }: ApiContext): void {
+export function registerSessions(app: FastifyInstance, { ports, clock }: ApiContext): void {
   const find = async (by: Principal, id: string) => ports.sessions.find(id.slice(0, 100), restriction(by));
+
+  /** Whoever reads the recording of somebody else stands in the record too. */
+  const findToRead = async (request: FastifyRequest) => {
+    const by = principalOf(request);
+    const session = await find(by, named(request, 'id'));
+    if (session.user !== by.user)
+      await ports.recordAct?.({ act: 'recording-read', by, subject: { session: session.id, user: session.user } });
+    return session;
+  };
 
   app.get('/sessions', async (request) => {
     const query = parse(sessionsQuerySchema, request.query);
@@ -16,6 +26,21 @@ export function registerSessions(app: FastifyInstance, { ports }: ApiContext): v
   });
 
   app.get('/sessions/:id', async (request) => find(principalOf(request), named(request, 'id')));
+
+  app.get('/sessions/:id/streams', async (request) => {
+    const session = await findToRead(request);
+    return { streams: await ports.sessions.streams(session.id) };
+  });
+
+  app.post('/sessions/:id/kill', async (request, reply) => {
+    const by = principalOf(request);
+    const { reason } = parse(killSessionSchema, request.body ?? {});
+    const session = await find(by, named(request, 'id'));
+    if (session.user !== by.user) requireFreshAdmin(by, clock);
+    await ports.sessions.kill(session.id, by.user, reason);
+    await ports.recordAct?.({ act: 'session-killed', by, subject: { session: session.id, user: session.user } });
+    return reply.code(204).send();
+  });
 
   app.get('/sessions/:id/export', async (request, reply) => {
     const by = principalOf(request);
@@ -28,11 +53,7 @@ export function registerSessions(app: FastifyInstance, { ports }: ApiContext): v
   });
 
   app.get('/sessions/:id/statements', async (request, reply) => {
-    const by = principalOf(request);
-    const session = await find(by, named(request, 'id'));
-    if (session.user !== by.user) {
-      await ports.recordAct?.({ act: 'recording-read', by, subject: { session: session.id, user: session.user } });
-    }
+    const session = await findToRead(request);
     const lines = Readable.from(ndjson(ports.sessions.statements(session.id)), { objectMode: false });
     return reply.type('application/x-ndjson; charset=utf-8').send(lines);
   });
