@@ -117,6 +117,7 @@ export function registerSqlTools(
       try {
         beforeCall();
         const { connect, info } = await session.ready();
+        if (!('PGHOST' in info.environment)) throw notSql(resource);
         const socket = connect(declaredOf(name, context));
         return success(await onConnection(socket, info.environment, (client) => act(client, input)));
       } catch (error) {
@@ -125,6 +126,11 @@ export function registerSqlTools(
     });
   }
 }
+
+const notSql = (resource: string): UserError =>
+  new UserError('HOOP_USAGE', `hoop mcp speaks SQL, and ${resource} does not`, {
+    next: `hoop connect ${resource} gives its address to a program`,
+  });
 
 async function inReadOnly<T>(client: pg.Client, act: () => Promise<T>): Promise<T> {
   await client.query('BEGIN TRANSACTION READ ONLY');
