@@ -1,5 +1,13 @@
 import { UserError } from '../shared/errors.ts';
-import { commitmentHolds, decodeEntry, decodeHeader, encodeEntry, entryHash, firstPrevious } from './entry-codec.ts';
+import {
+  commitmentHolds,
+  decodeEntry,
+  decodeHeader,
+  encodeEntry,
+  entryHash,
+  firstPrevious,
+  headerBytes,
+} from './entry-codec.ts';
 import type { Entry, EntryBody } from './entry.ts';
 
 /** The growing end of one session's chain. */
@@ -40,7 +48,7 @@ export class SessionChain {
     this.#seq++;
   }
 
-  /** Goes on where recorded entries end. Throws `ChainFault` when the entry does not follow. */
+  /** Goes on where recorded entries end; of one that was erased, the header is enough. Throws `ChainFault` when the entry does not follow. */
   follow(entry: Uint8Array): void {
     const why = faultOf(entry, this.#seq, this.#head);
     if (why !== undefined) throw new ChainFault(this.#seq, why);
@@ -71,8 +79,14 @@ function faultOf(entry: Uint8Array, seq: number, head: Buffer): string | undefin
   }
   if (header.seq !== seq) return `numbered ${header.seq}`;
   if (!head.equals(header.previous)) return 'does not follow from the entry before';
-  return commitmentHolds(entry) ? undefined : 'the payload is not the one that was committed to';
+  return isErased(entry) || commitmentHolds(entry) ? undefined : 'the payload is not the one that was committed to';
 }
+
+/** A sealed recording has the header alone of an entry whose payload was erased. Whether that was logged, `verify` says. */
+const isErased = (entry: Uint8Array): boolean => entry.length === headerBytes;
+
+const decoded = (entry: Uint8Array): Entry =>
+  isErased(entry) ? { header: decodeHeader(entry), body: { kind: 'erased' } } : decodeEntry(entry);
 
 export type ChainVerdict =
   | { ok: true; entries: number; head: Uint8Array; sealed: boolean }
@@ -89,9 +103,10 @@ export async function checkChain(
     for await (const entry of entries) {
       if (sealed) throw new ChainFault(chain.seq, 'stands after the seal');
       chain.follow(entry);
-      const { header, body } = decodeEntry(entry);
-      if ((header.seq === 0) !== (body.kind === 'genesis')) throw new ChainFault(header.seq, 'misplaced genesis entry');
-      sealed = body.kind === 'seal';
+      const { header } = decoded(entry);
+      if ((header.seq === 0) !== (header.kind === 'genesis'))
+        throw new ChainFault(header.seq, 'misplaced genesis entry');
+      sealed = header.kind === 'seal';
     }
   } catch (error) {
     if (error instanceof ChainFault) return { ok: false, seq: error.seq, why: error.why };
@@ -114,8 +129,8 @@ export async function* checkedEntries(
   for await (const entry of entries) {
     try {
       if (!fault) chain.follow(entry);
-      else if (!commitmentHolds(entry)) continue;
-      yield decodeEntry(entry);
+      else if (!isErased(entry) && !commitmentHolds(entry)) continue;
+      yield decoded(entry);
     } catch (error) {
       if (error instanceof RangeError) fault ??= new ChainFault(chain.seq, error.message);
       else if (error instanceof ChainFault) fault = error;

@@ -1,6 +1,13 @@
 import { assert } from '../shared/errors.ts';
 import { digestBytes, domains, sha256, sha256Of } from './digest.ts';
-import { entryKinds, entryVersion, type Entry, type EntryBody, type EntryHeader, type EntryKind } from './entry.ts';
+import {
+  entryKinds,
+  entryVersion,
+  type EntryBody,
+  type EntryHeader,
+  type EntryKind,
+  type WholeEntry,
+} from './entry.ts';
 import { readU64, writeU64 } from './field-codecs.ts';
 import { fieldsBytes, fieldsOf, readFields, writeFields } from './fields.ts';
 
@@ -84,7 +91,7 @@ export function decodeHeader(bytes: Uint8Array): EntryHeader {
 }
 
 /** Reads a whole entry; the body shares memory with `bytes`. Does not check hashes: chain.ts does. */
-export function decodeEntry(bytes: Uint8Array): Entry {
+export function decodeEntry(bytes: Uint8Array): WholeEntry {
   const header = decodeHeader(bytes);
   const payload = asBuffer(bytes).subarray(payloadAt);
   if (payload.length !== header.payloadBytes) {

@@ -59,7 +59,14 @@ export interface EntryHeader {
   previous: Uint8Array;
 }
 
+/** In the place of a body that was erased; what kind it had is in the header. */
+export interface ErasedBody {
+  kind: 'erased';
+}
+
 export interface Entry {
   header: EntryHeader;
-  body: EntryBody;
+  body: EntryBody | ErasedBody;
 }
+
+export type WholeEntry = Entry & { body: EntryBody };

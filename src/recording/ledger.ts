@@ -1,4 +1,4 @@
-import type { EntryBody } from './entry.ts';
+import type { Entry } from './entry.ts';
 import { executes } from './verbs.ts';
 
 export interface SessionCounters {
@@ -11,14 +11,16 @@ export interface SessionCounters {
 
 /** What is open and what was counted in a session; the same while it is recorded, recovered, and indexed again. */
 export class SessionLedger {
-  readonly counters: SessionCounters = { statements: 0, errors: 0, streams: 0 };
+  counters: SessionCounters = { statements: 0, errors: 0, streams: 0 };
   /** Statements without their outcome: sequence number → stream. */
   readonly openStatements = new Map<number, number>();
   readonly openStreams = new Set<number>();
   interrupted = false;
   sealReason: string | undefined;
+  /** Of something nothing more is known than that it was: the seal has counted it. */
+  #hasErased = false;
 
-  add(seq: number, stream: number, body: EntryBody): void {
+  add(seq: number, stream: number, body: Entry['body']): void {
     switch (body.kind) {
       case 'statement':
         if (executes(body.verb)) this.counters.statements++;
@@ -41,8 +43,13 @@ export class SessionLedger {
       case 'interrupted':
         this.interrupted = true;
         return;
+      case 'erased':
+        this.#hasErased = true;
+        return;
       case 'seal':
         this.sealReason = body.reason;
+        if (this.#hasErased)
+          this.counters = { statements: body.statements, errors: body.errors, streams: body.streams };
     }
   }
 }

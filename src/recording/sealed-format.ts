@@ -12,11 +12,13 @@ import { readU64, writeU64 } from './field-codecs.ts';
  *                  · hash of the last entry 32 · 0 u32 · crc32 u32 of the 68 bytes before · "hoopend\n" 8
  *
  * Uncompressed, the chain file is the entries' headers (92 bytes each); the payload file is, for each entry, payload length u32
- * (0xffffffff is reserved for an erased payload) · salt 16 · payload.
+ * (0xffffffff: it was erased, and nothing follows) · salt 16 · payload.
  */
 export const sealedKinds = { chain: Buffer.from('hoopchn\n'), payload: Buffer.from('hooppay\n') } as const;
 export type SealedKind = keyof typeof sealedKinds;
 export const sealedVersion = 1;
+/** In the place of a payload's length: it was erased. */
+export const erasedLength = 0xffff_ffff;
 export const preambleBytes = 32;
 export const footerBytes = 80;
 const indexMagic = Buffer.from('hoopidx\n');

@@ -6,6 +6,7 @@ import {
   decodeFooter,
   decodeIndex,
   decodePreamble,
+  erasedLength,
   footerBytes,
   preambleBytes,
   type Footer,
@@ -150,9 +151,6 @@ async function takePayload(from: ByteSource): Promise<{ salt: Buffer; bytes: Buf
   const salt = from.ready(saltBytes) ?? (await from.take(saltBytes));
   return { salt, bytes: from.ready(length) ?? (await from.take(length)) };
 }
-
-/** In the place of a payload's length: it was erased. */
-const erasedLength = 0xffff_ffff;
 
 /** A message and the names and numbers beside it. */
 const payloadBytesMax = 2 * limits.messageBytesMax;

@@ -1,8 +1,16 @@
 import { promisify } from 'node:util';
 import { crc32, gzip } from 'node:zlib';
 import { limits } from '../shared/limits.ts';
-import { headerBytes, payloadAt, saltBytes } from './entry-codec.ts';
-import { encodeFooter, encodeIndex, encodePreamble, type Member, type SealedKind } from './sealed-format.ts';
+import { headerBytes, payloadAt } from './entry-codec.ts';
+import {
+  encodeFooter,
+  encodeIndex,
+  encodePreamble,
+  erasedLength,
+  type Member,
+  type SealedKind,
+} from './sealed-format.ts';
+import { readSealed, type SealedFiles } from './sealed-reader.ts';
 
 type Write = (bytes: Uint8Array) => Promise<void>;
 const compress = promisify(gzip);
@@ -102,17 +110,38 @@ export async function writeSealed(
   await chain.start('chain', sessionId);
   await payload.start('payload', sessionId);
   let seq = 0;
-  const length = Buffer.alloc(4);
   for await (const entry of entries) {
-    length.writeUInt32BE(entry.length - payloadAt);
     const chained = chain.add(seq, [entry.subarray(0, headerBytes)]);
     if (chained) await chained;
-    const salt = entry.subarray(headerBytes, headerBytes + saltBytes);
-    const paid = payload.add(seq, [length, salt, entry.subarray(payloadAt)]);
+    const paid = payload.add(seq, payloadPieces(entry));
     if (paid) await paid;
     seq++;
   }
   await payload.finish(seq, head());
   await chain.finish(seq, head());
   return seq;
+}
+
+/** Writes the payload file anew, without the payloads and salts of these entries. The chain file stays as it is. */
+export async function rewritePayload(files: SealedFiles, erased: ReadonlySet<number>, to: Write): Promise<void> {
+  const payload = new SealedFileWriter(to);
+  await payload.start('payload', files.payload.sessionId);
+  let seq = 0;
+  for await (const entry of readSealed(files)) {
+    const paid = payload.add(seq, payloadPieces(erased.has(seq) ? entry.subarray(0, headerBytes) : entry));
+    if (paid) await paid;
+    seq++;
+  }
+  await payload.finish(seq, files.payload.footer.head);
+}
+
+/** What the payload file has of an entry; of one that is its header alone, that it was erased. */
+function payloadPieces(entry: Uint8Array): Uint8Array[] {
+  const length = Buffer.alloc(4);
+  if (entry.length === headerBytes) {
+    length.writeUInt32BE(erasedLength);
+    return [length];
+  }
+  length.writeUInt32BE(entry.length - payloadAt);
+  return [length, entry.subarray(headerBytes, payloadAt), entry.subarray(payloadAt)];
 }

@@ -14,9 +14,14 @@ export interface TimelineOptions {
   renderCommand?: RenderCommand | undefined;
   /** Without it rows are not shown. */
   renderResult?: RenderResult | undefined;
+  /** Who had an entry erased, and when. */
+  erasedBy?: ((seq: number) => Erasure | undefined) | undefined;
   /** Items held back to keep the order; past it the oldest ones are given although an earlier one is still open. */
   waitingMax?: number;
 }
+
+export type Erasure = NonNullable<Statement['erased']>;
+const unknownErasure: Erasure = { at: null, by: null };
 
 /** Compressed results of items that are held back to keep the order: as `waitingMax`, for rows. */
 const keptBytesMax = 64 * 1024 * 1024;
@@ -55,6 +60,9 @@ export async function* statementsOf(
         break;
       case 'stream-close':
         timeline.streamClosed(header.stream);
+        break;
+      case 'erased':
+        timeline.erased(header, options.erasedBy?.(header.seq) ?? unknownErasure);
         break;
       default:
         break;
@@ -137,6 +145,18 @@ class Timeline {
     slot.statement.outcome = outcomeOf(event);
   }
 
+  /** An item for each entry that was erased, whatever it was: that something is gone must be seen. */
+  erased(header: EntryHeader, erasure: Erasure): void {
+    // Statements of a stream are answered in order: this outcome is that of the first that has none.
+    if (header.kind === 'outcome') {
+      const answered = [...this.#slots.values()].find(
+        ({ open, quiet, statement }) => open && !quiet && statement.stream === header.stream,
+      );
+      if (answered) answered.open = false;
+    }
+    this.item(header, header.kind, null, null, erasure);
+  }
+
   streamClosed(stream: number): void {
     for (const seq of this.#order.forget(stream)) this.#slots.delete(seq);
     this.#names.forget(stream);
@@ -157,7 +177,13 @@ class Timeline {
     });
   }
 
-  item(header: EntryHeader, verb: string, text: Uint8Array | null, outcome: Statement['outcome']): void {
+  item(
+    header: EntryHeader,
+    verb: string,
+    text: Uint8Array | null,
+    outcome: Statement['outcome'],
+    erased?: Erasure,
+  ): void {
     const event: StatementEvent = { kind: 'statement', verb, expectsOutcome: false, ...(text && { text }) };
     const statement = statementItem(
       this.#session,
@@ -166,7 +192,8 @@ class Timeline {
       { text, parameterTypes: [], parameters: [] },
       this.#render,
     );
-    this.#slots.set(header.seq, { statement: { ...statement, outcome }, open: false, quiet: false });
+    const shown = { ...statement, outcome, ...(erased && { erased }) };
+    this.#slots.set(header.seq, { statement: shown, open: false, quiet: false });
   }
 
   /** Items that nothing holds back any more. */

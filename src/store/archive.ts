@@ -1,10 +1,11 @@
-import { access, readdir, type FileHandle } from 'node:fs/promises';
+import { access, readdir, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SessionChain } from '../recording/chain.ts';
-import { openSealed, readSealed } from '../recording/sealed-reader.ts';
-import { writeSealed } from '../recording/sealed-writer.ts';
+import { headerBytes } from '../recording/entry-codec.ts';
+import { openSealed, readSealed, type SealedFiles } from '../recording/sealed-reader.ts';
+import { rewritePayload, writeSealed } from '../recording/sealed-writer.ts';
 import { UserError } from '../shared/errors.ts';
-import { createFile, makeDirectory } from './durable.ts';
+import { createFile, makeDirectory, removeFile } from './durable.ts';
 import { openReader } from './positional-file.ts';
 
 /** A sealed recording in the archive, as its file name says. */
@@ -93,27 +94,82 @@ export class Archive {
   }
 
   /** Encoded entries of a recording from `fromSeq` on; unreadable files are HOOP_RECORD_DAMAGED. */
-  async *read({ id, path }: ArchivedRecording, fromSeq = 0): AsyncGenerator<Buffer> {
+  async *read(recording: ArchivedRecording, fromSeq = 0): AsyncGenerator<Buffer> {
     const opened: FileHandle[] = [];
     try {
-      const chain = await openReader(`${path}.chain`, opened);
-      const payload = await openReader(`${path}.payload`, opened);
-      const files = await openSealed({ chain, payload });
-      yield* readSealed(files, fromSeq);
+      yield* readSealed(await openFiles(recording, opened), fromSeq);
     } catch (cause) {
-      const unreadable = cause instanceof RangeError || (cause as NodeJS.ErrnoException).code === 'ENOENT';
-      if (!unreadable) throw cause;
-      throw new UserError(
-        'HOOP_RECORD_DAMAGED',
-        `the recording of session ${id} cannot be read: ${(cause as Error).message}`,
-        {
-          next: `restore ${path}.chain and ${path}.payload from a backup`,
-          cause,
-        },
-      );
+      throw asDamage(recording, cause);
     } finally {
       await Promise.all(opened.map((file) => file.close()));
     }
+  }
+
+  /** The first and the last entry, encoded; throws as `read`. */
+  async ends(recording: ArchivedRecording): Promise<{ first: Buffer; last: Buffer }> {
+    const opened: FileHandle[] = [];
+    try {
+      const files = await openFiles(recording, opened);
+      const [first, last] = [await oneOf(files, 0), await oneOf(files, files.chain.footer.entries - 1)];
+      if (!first || !last) throw new RangeError('it has no entries');
+      return { first, last };
+    } catch (cause) {
+      throw asDamage(recording, cause);
+    } finally {
+      await Promise.all(opened.map((file) => file.close()));
+    }
+  }
+
+  /** Those of these entries whose payload is still there; throws as `read`. */
+  async notErased(recording: ArchivedRecording, entries: Iterable<number>): Promise<number[]> {
+    const opened: FileHandle[] = [];
+    try {
+      const files = await openFiles(recording, opened);
+      const there: number[] = [];
+      for (const seq of entries) if (((await oneOf(files, seq))?.length ?? 0) > headerBytes) there.push(seq);
+      return there;
+    } catch (cause) {
+      throw asDamage(recording, cause);
+    } finally {
+      await Promise.all(opened.map((file) => file.close()));
+    }
+  }
+
+  /**
+   * Takes the payloads and salts of these entries away; durable when it resolves. The chain file, which has the commitments, is not
+   * touched. Either the old payload file is there or the new one is, whatever happens; throws as `read`.
+   */
+  async erase(recording: ArchivedRecording, entries: ReadonlySet<number>): Promise<void> {
+    const opened: FileHandle[] = [];
+    const payload = await createFile(`${recording.path}.payload`);
+    try {
+      await rewritePayload(await openFiles(recording, opened), entries, payload.write);
+      await payload.commit();
+    } catch (cause) {
+      await payload.abandon().catch(() => undefined);
+      throw asDamage(recording, cause);
+    } finally {
+      await Promise.all(opened.map((file) => file.close()));
+    }
+  }
+
+  /** Durable when it resolves. The chain file goes last: as long as it is there the removal can be found unfinished. */
+  async remove({ path }: ArchivedRecording): Promise<void> {
+    await removeFile(`${path}.payload`);
+    await removeFile(`${path}.chain`);
+  }
+
+  /** Bytes of both files. */
+  async bytesOf({ path }: ArchivedRecording): Promise<number> {
+    const sizes = await Promise.all(
+      ['chain', 'payload'].map((kind) =>
+        stat(`${path}.${kind}`).then(
+          ({ size }) => size,
+          () => 0,
+        ),
+      ),
+    );
+    return sizes[0]! + sizes[1]!;
   }
 
   #pathOf({ id, ordinal, startedMicros }: { id: string; ordinal: number; startedMicros: number }): string {
@@ -136,4 +192,26 @@ async function names(directory: string, pattern: RegExp): Promise<string[]> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
+}
+
+async function openFiles({ path }: ArchivedRecording, opened: FileHandle[]): Promise<SealedFiles> {
+  const chain = await openReader(`${path}.chain`, opened);
+  const payload = await openReader(`${path}.payload`, opened);
+  return openSealed({ chain, payload });
+}
+
+async function oneOf(files: SealedFiles, seq: number): Promise<Buffer | undefined> {
+  for await (const entry of readSealed(files, seq)) return entry;
+  return undefined;
+}
+
+/** What the files cannot say is damage; a disk that fails is not. */
+function asDamage({ id, path }: ArchivedRecording, cause: unknown): unknown {
+  const unreadable = cause instanceof RangeError || (cause as NodeJS.ErrnoException).code === 'ENOENT';
+  if (!unreadable) return cause;
+  return new UserError(
+    'HOOP_RECORD_DAMAGED',
+    `the recording of session ${id} cannot be read: ${(cause as Error).message}`,
+    { next: `restore ${path}.chain and ${path}.payload from a backup`, cause },
+  );
 }

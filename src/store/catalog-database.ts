@@ -7,6 +7,8 @@ export interface CatalogDatabase {
   all(text: string, ...values: Value[]): Record<string, unknown>[];
   run(text: string, ...values: Value[]): void;
   transaction(act: () => void): void;
+  /** Nothing is in the write-ahead log any more, and all is durable. */
+  settle(): void;
   close(): void;
 }
 
@@ -64,6 +66,9 @@ export function openCatalogDatabase(path: string): CatalogDatabase {
   }
 }
 
+/** What is deleted is overwritten (secure_delete): payloads are erased, and recordings removed, because they must be gone. */
+const pragmas = ['journal_mode = WAL', 'synchronous = NORMAL', 'busy_timeout = 5000', 'secure_delete = ON'];
+
 const describe = (error: unknown): string => `${(error as { code?: string }).code} ${(error as Error).message}`;
 
 function prepared(path: string): CatalogDatabase {
@@ -72,7 +77,7 @@ function prepared(path: string): CatalogDatabase {
   const database = new Database(path);
   try {
     // Losing the last commits in a power cut loses nothing: what is missing is found and indexed again at the next start.
-    for (const pragma of ['journal_mode = WAL', 'synchronous = NORMAL', 'busy_timeout = 5000']) database.pragma(pragma);
+    for (const pragma of pragmas) database.pragma(pragma);
     const [row] = database.pragma('user_version') as { user_version: number }[];
     if (row?.user_version === 0) {
       database.exec(schema);
@@ -97,6 +102,7 @@ function speaking(database: InstanceType<typeof Database>): CatalogDatabase {
     all: (text, ...values) => statement(text).all(...values) as Record<string, unknown>[],
     run: (text, ...values) => void statement(text).run(...values),
     transaction: (act) => database.transaction(act)(),
+    settle: () => void database.pragma('wal_checkpoint(TRUNCATE)'),
     close: () => database.close(),
   };
 }

@@ -162,6 +162,35 @@ export class Catalog {
     return new Map(rows.map((row) => [String(row['agent']), Number(row['ordinal'])]));
   }
 
+  /** Sessions that ended before, the oldest first: where to look for recordings whose time is over. */
+  endedBefore(rfc3339: string): { id: string; resource: string; endedAt: string }[] {
+    const text = `select id, resource, endedAt from sessions where state <> 'live' and endedAt < ? order by endedAt`;
+    return this.#database.all(text, rfc3339) as { id: string; resource: string; endedAt: string }[];
+  }
+
+  /** Of every session that has ended. */
+  sums(): Map<string, { resource: string; statements: number; startedAt: string }> {
+    const rows = this.#database.all(`select id, resource, statements, startedAt from sessions where state <> 'live'`);
+    return new Map(
+      rows.map(({ id, resource, statements, startedAt }) => [
+        String(id),
+        { resource: String(resource), statements: Number(statements), startedAt: String(startedAt) },
+      ]),
+    );
+  }
+
+  forget(id: string): void {
+    this.#database.transaction(() => {
+      this.#database.run('delete from statements where session = ?', id);
+      this.#database.run('delete from sessions where id = ?', id);
+    });
+  }
+
+  /** What was deleted is gone from the files, durably. */
+  settle(): void {
+    this.#database.settle();
+  }
+
   /** Drops rows of sessions that were never durable. */
   dropLive(): void {
     this.#database.run(`delete from sessions where state = 'live'`);

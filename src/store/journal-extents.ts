@@ -9,6 +9,15 @@ export interface Extent {
   end: number;
 }
 
+/** What of these extents stands before a place. */
+export const extentsBefore = (
+  extents: readonly Extent[],
+  { segment, offset }: { segment: number; offset: number },
+): Extent[] =>
+  extents
+    .filter((extent) => extent.segment < segment || (extent.segment === segment && extent.start < offset))
+    .map((extent) => (extent.segment === segment ? { ...extent, end: Math.min(extent.end, offset) } : { ...extent }));
+
 const readBytes = 1024 * 1024;
 
 /** The session's entries in these extents, in order. */

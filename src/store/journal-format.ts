@@ -12,6 +12,7 @@ import { readU64, writeU64 } from '../recording/field-codecs.ts';
  *   record   length u32 of what follows the checksum · crc32 u32 of that · session id 16 · entry (recording/entry-codec.ts)
  *   mark     a record whose session id is zeros and whose entry is its own offset u64. Every batch begins with one: it says that
  *            all before it was durable when it was written, so that a torn tail can be told from damage.
+ *   cleared  a record whose session id and entry are zeros: its session is in the archive, or was removed from there
  */
 export const segmentHeaderBytes = 64;
 export const recordHeadBytes = 24;
@@ -70,7 +71,16 @@ export function encodeMark(offset: number): Buffer {
   return Buffer.concat([encodeRecordHead(noSession, body), body]);
 }
 
-export type JournalRecord = { kind: 'entry'; bytes: number } | { kind: 'mark'; bytes: number };
+export interface JournalRecord {
+  kind: 'entry' | 'mark' | 'cleared';
+  bytes: number;
+}
+
+/** A record that says nothing, in the place of one of this length (its head included). */
+export function encodeCleared(bytes: number): Buffer {
+  const body = Buffer.alloc(bytes - recordHeadBytes);
+  return Buffer.concat([encodeRecordHead(noSession, body), body]);
+}
 
 /** The intact record at `at`; `offset` is its place in the segment. 'end' at a zero length; undefined when there is none. */
 export function recordAt(bytes: Buffer, at: number, offset: number): JournalRecord | 'end' | undefined {
@@ -80,18 +90,20 @@ export function recordAt(bytes: Buffer, at: number, offset: number): JournalReco
   const end = at + 8 + length;
   if (end > bytes.length || !plausible(bytes, at, end)) return undefined;
   if (crc32(bytes.subarray(at + 8, end)) !== bytes.readUInt32BE(at + 4)) return undefined;
-  if (!isMark(bytes, at, end)) return { kind: 'entry', bytes: end - at };
+  if (!isMark(bytes, at, end)) return { kind: isNobodys(bytes, at) ? 'cleared' : 'entry', bytes: end - at };
   return readU64(bytes, at + recordHeadBytes) === offset ? { kind: 'mark', bytes: end - at } : undefined;
 }
 
-const isMark = (bytes: Buffer, at: number, end: number): boolean =>
-  end - at === markBytes && bytes.subarray(at + 8, at + recordHeadBytes).equals(noSession);
+const isMark = (bytes: Buffer, at: number, end: number): boolean => end - at === markBytes && isNobodys(bytes, at);
+
+const isNobodys = (bytes: Buffer, at: number): boolean => noSession.compare(bytes, at + 8, at + recordHeadBytes) === 0;
 
 /** Cheap look before the checksum: lets a scan of damaged bytes go fast. */
 function plausible(bytes: Buffer, at: number, end: number): boolean {
   if (end - at === markBytes) return true;
   const entry = at + recordHeadBytes;
   if (end - entry < payloadAt) return false;
+  if (isNobodys(bytes, at)) return bytes[entry] === 0;
   const kind = bytes[entry + 1]!;
   return (
     bytes[entry] === 1 &&

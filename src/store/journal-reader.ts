@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { formatSessionId } from '../recording/session-id.ts';
 import { readExtents } from './journal-extents.ts';
 import { segmentName } from './journal-format.ts';
-import { readHeader, scanSegment } from './journal-scan.ts';
+import { durableEnds, scanSegment } from './journal-scan.ts';
 import type { JournalSession } from './journal.ts';
 
 /** A journal as it stands, for somebody who only looks: nothing is written, removed or begun. The gateway may be running. */
@@ -33,13 +33,3 @@ export async function readJournal(dataDir: string): Promise<JournalSnapshot> {
 }
 
 const newSession = (idBytes: Buffer): JournalSession => ({ id: formatSessionId(idBytes), idBytes, extents: [] });
-
-/** Where each segment ended, as its successor says. */
-async function durableEnds(paths: string[]): Promise<Map<number, number>> {
-  const ends = new Map<number, number>();
-  for (const path of paths) {
-    const header = await readHeader(path).catch(() => undefined);
-    if (header && header.previousSegment > 0) ends.set(header.previousSegment, header.previousDurable);
-  }
-  return ends;
-}

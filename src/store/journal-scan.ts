@@ -112,7 +112,7 @@ function withoutZeros(bytes: Buffer): Buffer {
   return bytes.subarray(0, end);
 }
 
-export async function readHeader(path: string): Promise<SegmentHeader | undefined> {
+async function readHeader(path: string): Promise<SegmentHeader | undefined> {
   const file = await open(path, 'r');
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(segmentHeaderBytes), 0, segmentHeaderBytes, 0);
@@ -120,4 +120,14 @@ export async function readHeader(path: string): Promise<SegmentHeader | undefine
   } finally {
     await file.close();
   }
+}
+
+/** Where each of these segments ended, as its successor says. */
+export async function durableEnds(paths: readonly string[]): Promise<Map<number, number>> {
+  const ends = new Map<number, number>();
+  for (const path of paths) {
+    const header = await readHeader(path).catch(() => undefined);
+    if (header && header.previousSegment > 0) ends.set(header.previousSegment, header.previousDurable);
+  }
+  return ends;
 }

@@ -6,7 +6,8 @@ import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import { makeDirectory, removeFile, SegmentFile } from './durable.ts';
 import { GroupCommit, type Batch } from './group-commit.ts';
-import { readExtents, type Extent } from './journal-extents.ts';
+import { clearSegment, removeUnfinished, speaksOf } from './journal-clear.ts';
+import { extentsBefore, readExtents, type Extent } from './journal-extents.ts';
 import {
   encodeMark,
   encodeRecordHead,
@@ -15,7 +16,7 @@ import {
   segmentHeaderBytes,
   segmentName,
 } from './journal-format.ts';
-import { readHeader, scanSegment, type JournalFault } from './journal-scan.ts';
+import { durableEnds, scanSegment, type JournalFault } from './journal-scan.ts';
 
 export interface JournalOptions {
   dataDir: string;
@@ -78,6 +79,7 @@ export class Journal {
     const journal = new Journal({ segmentBytes, pendingBytesMax, durableMillisMax, ...options });
     try {
       await makeDirectory(journal.#directory);
+      await removeUnfinished(journal.#directory);
       await journal.#readSegments();
       await journal.#startSegment();
       journal.#isStarting = false;
@@ -157,7 +159,7 @@ export class Journal {
 
   /** The session's durable entries, in order. Holds about a MiB, or one entry. */
   async *read(session: JournalSession): AsyncGenerator<Buffer> {
-    const extents = this.#durableExtents(session);
+    const extents = extentsBefore(session.extents, this.#durableAt);
     const reader = {};
     for (const { segment } of extents) this.#use(segment, reader);
     try {
@@ -173,6 +175,25 @@ export class Journal {
     await this.#release(session);
   }
 
+  /** Clears what segments that others need still have of sessions that were forgotten, the open one too. Durable when it resolves. */
+  async clear(sessions: readonly Uint8Array[]): Promise<void> {
+    if (await speaksOf(this.#path(this.#durableAt.segment), sessions)) {
+      this.#roll(encodeMark(0).length);
+      await this.durable();
+    }
+    const user = {};
+    for (const segment of (await this.#segmentNumbers()).filter((each) => each < this.#durableAt.segment)) {
+      if (!this.#uses.has(segment)) await this.#remove(segment);
+      else this.#use(segment, user);
+    }
+    try {
+      for (const [segment, users] of [...this.#uses])
+        if (users.has(user)) await clearSegment(this.#path(segment), segment, sessions);
+    } finally {
+      await this.#release(user);
+    }
+  }
+
   /** Makes durable what was appended and closes the files. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -182,7 +203,7 @@ export class Journal {
       if (!this.#commit.fenced) await closed; // a disk that does not answer must not hold up the end
     }
     this.#files.clear();
-    const unused = [...this.#uses.keys()].length === 0 && !this.#commit.fenced;
+    const unused = this.#uses.size === 0 && !this.#commit.fenced;
     const needless =
       unused && this.faults.length === 0 ? () => true : (segment: number) => segment > this.#writtenSegment;
     await this.#removeSegments(needless).catch(() => undefined); // the next start removes what is left
@@ -294,7 +315,7 @@ export class Journal {
     const { segment: durable } = this.#durableAt;
     await this.#removeSegments((segment) => segment > durable);
     for (const session of this.sessions()) {
-      session.extents.splice(0, Infinity, ...this.#durableExtents(session));
+      session.extents.splice(0, Infinity, ...extentsBefore(session.extents, this.#durableAt));
       if (session.extents.length === 0) this.#sessions.delete(session.id);
     }
     for (const segment of [...this.#uses.keys()].filter((used) => used > durable)) this.#uses.delete(segment);
@@ -329,13 +350,6 @@ export class Journal {
     if (segment < this.#at.segment) await removeFile(this.#path(segment));
   }
 
-  #durableExtents({ extents }: JournalSession): Extent[] {
-    const { segment, offset } = this.#durableAt;
-    return extents
-      .filter((extent) => extent.segment < segment || (extent.segment === segment && extent.start < offset))
-      .map((extent) => (extent.segment === segment ? { ...extent, end: Math.min(extent.end, offset) } : { ...extent }));
-  }
-
   // ── opening ───────────────────────────────────────────────────────────────
 
   #path(segment: number): string {
@@ -356,7 +370,7 @@ export class Journal {
 
   async #readSegments(): Promise<void> {
     const numbers = await this.#segmentNumbers();
-    const ends = await this.#durableEnds(numbers);
+    const ends = await durableEnds(numbers.map((segment) => this.#path(segment)));
     for (const segment of numbers) {
       const bytes = await readFile(this.#path(segment));
       const scan = scanSegment(bytes, { segment, durableEnd: ends.get(segment) }, (entry) => {
@@ -369,16 +383,6 @@ export class Journal {
       this.#at = { segment, offset: scan.end, bytes: bytes.length };
       if (scan.header && !this.#uses.has(segment) && scan.faults.length === 0) await removeFile(this.#path(segment));
     }
-  }
-
-  /** What each segment's successor says of it. */
-  async #durableEnds(numbers: number[]): Promise<Map<number, number>> {
-    const ends = new Map<number, number>();
-    for (const segment of numbers) {
-      const header = await readHeader(this.#path(segment));
-      if (header && header.previousSegment > 0) ends.set(header.previousSegment, header.previousDurable);
-    }
-    return ends;
   }
 
   async #startSegment(): Promise<void> {

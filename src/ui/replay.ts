@@ -32,8 +32,16 @@ const plainVerbs: ReadonlySet<string> = new Set(['query', 'execute', 'command'])
 export function replayStatement(statement: Statement, session: Pick<Session, 'startedAt'>): string {
   const head = `#${statement.seq}  ${offset(session.startedAt, statement.at)}  stream ${statement.stream}`;
   const verb = plainVerbs.has(statement.verb) ? '' : `  ${escapeControl(statement.verb)}`;
+  if (statement.erased) return [tone.faint(head + verb), indent + erasedLine(statement.erased)].join('\n');
   const rows = resultLines(statement).map((line) => indent + line);
   return [tone.faint(head + verb), ...bodyLines(statement), `${indent}${outcomeLine(statement)}`, ...rows].join('\n');
+}
+
+function erasedLine({ at, by }: NonNullable<Statement['erased']>): string {
+  if (at === null) return tone.warn('[gone from this record; hoop verify says whether an erasure was logged]');
+  return tone.warn(
+    `[erased ${localTime(at)} by ${by === null ? 'somebody that the gateway does not know' : escapeControl(by)}]`,
+  );
 }
 
 function bodyLines(statement: Statement): string[] {
