@@ -19,21 +19,28 @@ export const redis: Protocol = {
   frontend,
   backend,
   createDecoder,
+  socketName,
   connectInfo,
   renderParameter: (_type, _format, value) => renderCommand([value]),
   renderCommand,
   fatal: (_code, message) => encodeError('ERR', message),
 };
 
+const socketName = (port: number): string => `redis.${port}.sock`;
+
 /** REDISCLI_AUTH is what redis-cli reads, so that the password need not be in its arguments. */
 function connectInfo({ host, port, user, password, database }: LocalEndpoint): ConnectInfo {
-  const dsn = `redis://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
+  const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+  const isSocket = host.startsWith('/');
+  const path = `${host}/${socketName(port)}`;
+  const dsn = isSocket
+    ? `unix://${login}@${encodeURI(path)}?db=${database}`
+    : `redis://${login}@${host}:${port}/${database}`;
   return {
     dsn,
     environment: {
       REDIS_URL: dsn,
-      REDIS_HOST: host,
-      REDIS_PORT: String(port),
+      ...(isSocket ? { REDIS_SOCKET: path } : { REDIS_HOST: host, REDIS_PORT: String(port) }),
       REDIS_USERNAME: user,
       REDIS_PASSWORD: password,
       REDISCLI_AUTH: password,
