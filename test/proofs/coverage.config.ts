@@ -26,9 +26,10 @@ export default defineConfig({
   test: {
     include: ['test/protocol/postgres/*.test.ts', 'test/gateway/relay.test.ts'],
     // They need servers and programs, and reach no branch that the others do not.
-    exclude: ['**/{backend,dsn,programs,random}.test.ts'],
+    exclude: ['**/{backend,dsn,programs,random,render}.test.ts'],
     reporters: ['default', './test/support/summary-reporter.ts'],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
     coverage: {
