@@ -26,7 +26,9 @@ export const redis: Protocol = {
   fatal: (_code, message) => encodeError('ERR', message),
 };
 
-const socketName = (port: number): string => `redis.${port}.sock`;
+function socketName(port: number): string {
+  return `redis.${port}.sock`;
+}
 
 /** REDISCLI_AUTH is what redis-cli reads, so that the password need not be in its arguments. */
 function connectInfo({ host, port, user, password, database }: LocalEndpoint): ConnectInfo {
