@@ -1,4 +1,4 @@
-import { decodeHeader, entryHash } from '../recording/entry-codec.ts';
+import { decodeEntry, decodeHeader, entryHash } from '../recording/entry-codec.ts';
 import { parseSessionId } from '../recording/session-id.ts';
 import { UserError } from '../shared/errors.ts';
 import type { Archive, ArchivedRecording } from '../store/archive.ts';
@@ -30,12 +30,16 @@ async function logArchived(log: TransparencyLog, archive: Archive): Promise<void
 async function endOf(archive: Archive, recording: ArchivedRecording): Promise<EndedSession | undefined> {
   const idBytes = parseSessionId(recording.id)!;
   let [genesisHash, hash]: (Buffer | undefined)[] = [];
-  let [seq, interrupted] = [0, false];
+  let [seq, logSize, interrupted] = [0, 0, false];
   try {
     for await (const entry of archive.read(recording)) {
       const header = decodeHeader(entry);
       hash = entryHash(entry);
-      genesisHash ??= hash;
+      if (!genesisHash) {
+        const { body } = decodeEntry(entry);
+        if (body.kind === 'genesis') logSize = body.logSize;
+        genesisHash = hash;
+      }
       seq = header.seq;
       interrupted ||= header.kind === 'interrupted';
     }
@@ -44,5 +48,5 @@ async function endOf(archive: Archive, recording: ArchivedRecording): Promise<En
       return undefined;
     throw error;
   }
-  return genesisHash && hash && { idBytes, ordinal: recording.ordinal, genesisHash, seq, hash, interrupted };
+  return genesisHash && hash && { idBytes, ordinal: recording.ordinal, genesisHash, seq, hash, interrupted, logSize };
 }

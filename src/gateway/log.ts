@@ -36,6 +36,8 @@ export interface EndedSession {
   seq: number;
   hash: Uint8Array;
   interrupted: boolean;
+  /** Leaves that the log had when the session was opened, as its genesis entry says. */
+  logSize: number;
 }
 
 export interface LogOptions {
@@ -125,8 +127,13 @@ export class TransparencyLog {
     this.#live.set(session, { opened: false, seq: 0 });
   }
 
-  /** A session that recovery found sealed, or has sealed: whatever the log does not know of it yet. */
+  /**
+   * A session that recovery found sealed, or has sealed: whatever the log does not know of it yet. Throws HOOP_RECORD_DAMAGED when it was
+   * recorded beside a longer log than this one: going on would sign a fork.
+   */
   addEnded(ended: EndedSession): void {
+    if (ended.logSize > this.#store.size)
+      throw notOurs(`a recording was made when it had ${ended.logSize} leaves, and it has ${this.#store.size}`);
     const id = Buffer.from(ended.idBytes);
     const known = this.sessions.get(id);
     if (known?.ended || (!known && this.sessions.hasOrdinal(ended.ordinal))) return;
@@ -139,6 +146,15 @@ export class TransparencyLog {
     const salt = randomBytes(16);
     await this.#acts.write(salt, text);
     this.#add('admin', salt, 0, commitAct(salt, text));
+  }
+
+  /** What is about to be done to a recording: the leaves are durable and signed when it resolves. */
+  async announce(
+    kind: 'erased' | 'removed',
+    leaves: readonly Pick<Leaf, 'subject' | 'number' | 'digest'>[],
+  ): Promise<void> {
+    for (const { subject, number, digest } of leaves) this.#add(kind, subject, number, digest);
+    await this.checkpoint();
   }
 
   /** An agent's key was pinned. */

@@ -165,6 +165,35 @@ it.each([
   rmSync(logged.dataDir, { recursive: true, force: true });
 });
 
+it('does not go on with an older log than its recordings know, or with none', async () => {
+  const logged = await start();
+  await logged.recorder.recorder.openSession(sessionFacts()).seal('client_closed');
+  await logged.log.checkpoint();
+  opened.splice(0);
+  await logged.log.close();
+  await logged.recorder.close();
+  rmSync(join(logged.dataDir, 'log'), { recursive: true });
+  await expect(startLoggedRecorder({ dataDir: logged.dataDir, key: newLogKey() })).rejects.toMatchObject({
+    code: 'HOOP_RECORD_DAMAGED',
+  });
+  rmSync(logged.dataDir, { recursive: true, force: true });
+});
+
+it('logs nothing that did not become durable', async () => {
+  const logged = await start();
+  const before = await kinds(logged);
+  logged.log.follow({
+    idBytes: Buffer.alloc(16, 7),
+    ordinal: 1,
+    genesisHash: Buffer.alloc(32, 7),
+    head: () => ({ seq: 3, hash: Buffer.alloc(32, 8), isSeal: true }),
+    durable: () => Promise.reject(new Error('the disk is gone')),
+  });
+  await logged.log.checkpoint();
+  await logged.log.checkpoint();
+  expect(await kinds(logged)).toEqual(before);
+});
+
 it('does not go on with a key that has not signed the log', async () => {
   const logged = await start();
   await logged.log.close();
