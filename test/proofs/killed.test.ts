@@ -1,7 +1,13 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PostgresServer } from '../../src/demo/postgres.ts';
+import { parseCheckpoint } from '../../src/recording/checkpoint.ts';
+import { parseVerifierKey } from '../../src/recording/note.ts';
+import { verdicts } from '../../src/recording/verdicts.ts';
 import type { Session } from '../../src/shared/api.ts';
+import { verifyDataDir } from '../../src/store/verify-data-dir.ts';
 import { Deployment, type Ready, type Role } from '../support/deployment.ts';
 import { at, startLoad } from '../support/load.ts';
 import { startAnyPostgres } from '../support/postgres.ts';
@@ -62,8 +68,10 @@ describe.runIf(hasProgram('pgbench'))(`kill -9 under pipelined load (seed ${seed
       await until(() => load.answered.length > 3, { seconds: 60, what: () => `load through hoop: ${connect.stderr}` });
       await new Promise((resolve) => setTimeout(resolve, millis)); // a moment by chance is the point
       const before = session;
+      const held = await checkpoint();
       session = await killAndRestore(victim, load.ended);
       await served(name);
+      await expectVerified(held);
 
       const ended = await hoop.session(({ id, state }) => id === before && state !== 'live');
       expect(ended).toMatchObject({ ...endings[victim], endedAt: expect.any(String) });
@@ -112,6 +120,16 @@ describe.runIf(hasProgram('pgbench'))(`kill -9 under pipelined load (seed ${seed
     await (victim === 'gateway' ? hoop.startGateway() : hoop.startAgent());
     const [, successor = ''] = await connect.says(/ready on .* session (\w+)/, { from, seconds: 90 });
     return successor;
+  }
+
+  const checkpoint = () => readFile(join(hoop.dataDir, 'log/checkpoint'), 'utf8');
+
+  /** Everything that the log has holds, and it begins with what was signed before the kill. */
+  async function expectVerified(held: string): Promise<void> {
+    const key = parseVerifierKey(await (await fetch(`${hoop.url}/log/key`)).text())!;
+    const report = await verifyDataDir(hoop.dataDir, { keys: [key], held: parseCheckpoint(held), witnesses: [] });
+    expect(report.sessions.filter(({ verdict }) => verdicts[verdict].exit !== 0)).toEqual([]);
+    expect(verdicts[report.verdict].exit).toBe(0);
   }
 
   /** Waits until the server has ended the connections of a load, and its log is written. */
