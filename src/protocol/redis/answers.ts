@@ -45,6 +45,10 @@ export class Answers implements ReplyTarget {
     this.#tell = tell;
   }
 
+  get isOver(): boolean {
+    return this.#talk.isOver;
+  }
+
   element(element: Element): void {
     const reply = this.#reply;
     if (!reply) return this.#begin(element);

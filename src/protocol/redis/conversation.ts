@@ -3,7 +3,7 @@ import { ProtocolError } from '../../shared/errors.ts';
 import type { EventSink, OutcomeEvent, Sequence } from '../event.ts';
 import type { StreamEnd } from '../protocol.ts';
 import { Fifo } from './fifo.ts';
-import type { RespVersion } from './login.ts';
+import type { Complaint, RespVersion } from './login.ts';
 import { Scripts } from './scripts.ts';
 import { Subscriptions } from './subscriptions.ts';
 
@@ -43,6 +43,8 @@ export class Conversation {
   inTransaction = false;
   /** A command of that transaction was refused. */
   isSpoilt = false;
+  /** Set while the gateway stops: nothing new is taken, and with the last answer the stream ends. */
+  stopping: { reason: string; complaint: Complaint } | undefined;
   /** Set by an answer of the gateway's after which nothing follows. */
   end: StreamEnd | undefined;
   readonly #tell: (bytes: Uint8Array) => void;
@@ -55,6 +57,11 @@ export class Conversation {
 
   get head(): Awaited | undefined {
     return this.awaited.head;
+  }
+
+  /** Nothing of either side is read behind this, also where it came in one piece with it. */
+  get isOver(): boolean {
+    return this.end !== undefined || (this.stopping !== undefined && !this.head);
   }
 
   expect(item: Omit<Awaited, 'sentMicros'>): void {

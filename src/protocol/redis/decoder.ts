@@ -21,7 +21,6 @@ class RedisDecoder implements Decoder {
   readonly #toClient = new ByteRuns((bytes) => this.#step.toClient.push(bytes));
   #isClientGone = false;
   #isOver = false;
-  #stopping: string | undefined;
 
   constructor({ sink, clock, messageBytesMax, greeting, ...login }: DecoderOptions) {
     const tell = (bytes: Uint8Array) => this.#toClient.add(bytes);
@@ -40,10 +39,9 @@ class RedisDecoder implements Decoder {
     return this.#run(() => {
       if (this.#questions.isOver) return;
       this.#commands.push(chunk);
-      for (let command = this.#commands.next(); command; command = this.#commands.next()) {
+      const isOver = () => this.#questions.isOver || this.#talk.isOver; // the server, too, reads nothing behind QUIT
+      for (let command = this.#commands.next(); command; command = isOver() ? undefined : this.#commands.next())
         this.#questions.take(command);
-        if (this.#questions.isOver) return; // the server, too, reads nothing behind QUIT
-      }
     });
   }
 
@@ -76,8 +74,8 @@ class RedisDecoder implements Decoder {
 
   drain(code: string, message: string): Step {
     return this.#run(() => {
-      this.#stopping = code;
-      this.#questions.stopping = { code: 'ERR', message: `hoop: ${message}; it was not forwarded` };
+      const complaint = { code: 'ERR', message: `hoop: ${message}; it was not forwarded` };
+      this.#talk.stopping = { reason: code, complaint };
     });
   }
 
@@ -112,13 +110,10 @@ class RedisDecoder implements Decoder {
   }
 
   #endIfDone(): void {
-    if (this.#talk.end) {
-      this.#talk.loseAll();
-      this.#end(this.#talk.end);
-    } else if (this.#stopping !== undefined && !this.#talk.head && !this.#isOver) {
-      this.#talk.loseAll();
-      this.#end({ by: 'refused', reason: this.#stopping });
-    }
+    const { isOver, end, stopping } = this.#talk;
+    if (!isOver || this.#isOver) return;
+    this.#talk.loseAll();
+    this.#end(end ?? { by: 'refused', reason: stopping!.reason });
   }
 
   #refuse({ reason, message }: ProtocolError): void {

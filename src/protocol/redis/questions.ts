@@ -38,8 +38,6 @@ export class Questions {
   readonly #forward: (bytes: Uint8Array) => void;
   readonly #credential: LocalCredential | undefined;
   readonly #randomBytes: (size: number) => Uint8Array;
-  /** Set while the gateway stops: nothing new is taken. */
-  stopping: Complaint | undefined;
   /** QUIT was said: nothing behind it is read. */
   isOver = false;
 
@@ -57,7 +55,7 @@ export class Questions {
   take({ words, bytes }: Command): void {
     const name = nameOf(words);
     if (name === 'quit') return this.#quit(words);
-    if (this.stopping) return this.#refuse(words, this.stopping);
+    if (this.#talk.stopping) return this.#refuse(words, this.#talk.stopping.complaint);
     if (name === 'auth') return this.#auth(words);
     if (name === 'hello') return this.#hello(words);
     const complaint = this.#complaintOf(name, words);

@@ -23,6 +23,8 @@ export interface ReplyTarget {
   bytes(bytes: Uint8Array): void;
   /** What began at depth 0 is complete. */
   end(): void;
+  /** True when nothing more is to be read, whatever else lies in the chunk. */
+  readonly isOver?: boolean;
 }
 
 const cr = 0x0d;
@@ -75,7 +77,7 @@ export class ReplyParser {
 
   /** Throws ProtocolError. What was found before the fault has been handed over already. */
   push(chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.length;) {
+    for (let at = 0; at < chunk.length && !this.#target.isOver;) {
       if (this.#streaming > 0) at = this.#passString(chunk, at);
       else if (this.#needed > 0) at = this.#fillShort(chunk, at);
       else at = this.#takeLine(chunk, at);
