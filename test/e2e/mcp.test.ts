@@ -1,27 +1,11 @@
-import { fileURLToPath } from 'node:url';
-import { Client } from '@modelcontextprotocol/client';
-import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
-import { StdioClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { approveDevice } from '../../src/client/approve-device.ts';
 import type { PostgresServer } from '../../src/demo/postgres.ts';
 import { Cli } from '../support/cli.ts';
 import { Deployment } from '../support/deployment.ts';
+import { revisions, startMcp, type Revision } from '../support/mcp.ts';
 import { startAnyPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
-
-const entry = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
-const revisions = [
-  ['today’s revision', Client, StdioClientTransport],
-  ['the 2025 revisions', OldClient, OldTransport],
-] as const;
-
-interface Answer {
-  content: { type: string; text: string }[];
-  isError?: boolean;
-  structuredContent?: Record<string, unknown>;
-}
 
 let server: PostgresServer;
 let deployment: Deployment;
@@ -34,22 +18,8 @@ afterAll(async () => {
   await server?.stop();
 });
 
-async function cursor(
-  [, AClient, ATransport]: readonly [string, unknown, unknown],
-  env = deployment.alice.environment(),
-) {
-  const client = new (AClient as typeof Client)({ name: 'cursor', version: '2.4.1' });
-  const transport = new (ATransport as typeof StdioClientTransport)({
-    command: process.execPath,
-    args: [entry, 'mcp', 'orders-db'],
-    env,
-    stderr: 'ignore',
-  });
-  await client.connect(transport);
-  const call = async (name: string, input: Record<string, unknown> = {}) =>
-    (await client.callTool({ name, arguments: input })) as unknown as Answer;
-  return { client, call };
-}
+const cursor = (revision: Revision, env?: Record<string, string>) =>
+  startMcp(revision, env ?? deployment.alice.environment());
 
 describe.each(revisions)('hoop mcp, to a client of %s', (...revision) => {
   test('says of each tool whether it changes anything', async () => {

@@ -3,6 +3,7 @@ import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { version } from '../../shared/version.ts';
 import type { OpenedGateway } from '../open-gateway.ts';
 import { RecordedSession } from './recorded-session.ts';
+import { registerRedisTools } from './redis-tools.ts';
 import { registerSqlTools } from './sql-tools.ts';
 
 export interface ServeMcpOptions {
@@ -30,16 +31,17 @@ export async function serveMcp({ resource, actor, caFile, gateway, say }: ServeM
     actor: () => actor ?? declared['mcp client']?.split(' ')[0],
     signal: stop.signal,
   });
-  const handle = serveStdio(() => {
+  const handle = serveStdio(async () => {
+    const isRedis = (await protocolOf(resource, gateway)) === 'redis';
     const server = new McpServer(
       { name: `hoop-${resource}`, title: `${resource}, recorded by hoop`, version },
-      { capabilities: { tools: {} }, instructions: instructions(resource) },
+      { capabilities: { tools: {} }, instructions: `${instructions(resource)}${isRedis ? '' : sqlInstructions}` },
     );
     const known = () => {
       const client = server.server.getClientVersion();
       if (client) declared['mcp client'] = `${client.name} ${client.version}`.slice(0, 512);
     };
-    registerSqlTools(server, session, resource, known);
+    (isRedis ? registerRedisTools : registerSqlTools)(server, session, resource, known);
     return server;
   });
   const over = () => stop.abort();
@@ -50,6 +52,15 @@ export async function serveMcp({ resource, actor, caFile, gateway, say }: ServeM
   await session.closed();
 }
 
+/** Where nobody is signed in yet it is not known, and SQL is what most resources speak. */
+const protocolOf = async (resource: string, gateway: () => Promise<OpenedGateway>): Promise<string | undefined> => {
+  const asked = gateway().then(({ api }) => api.resource(resource));
+  return asked.then(
+    ({ protocol }) => protocol,
+    () => undefined,
+  );
+};
+
 const instructions = (resource: string): string =>
-  `Reads and changes ${resource} through hoop: every statement is recorded with who asked for it. ` +
-  'query reads, in a transaction that is rolled back; execute and transaction change.';
+  `Reads and changes ${resource} through hoop: everything is recorded with who asked for it.`;
+const sqlInstructions = ' query reads, in a transaction that is rolled back; execute and transaction change.';

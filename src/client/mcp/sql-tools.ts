@@ -118,7 +118,6 @@ export function registerSqlTools(
         beforeCall();
         const { connect, info } = await session.ready();
         if (!('PGHOST' in info.environment)) throw notSql(resource);
-        if (!('PGHOST' in info.environment)) throw notSql(resource);
         const socket = connect(declaredOf(name, context));
         return success(await onConnection(socket, info.environment, (client) => act(client, input)));
       } catch (error) {
@@ -127,11 +126,6 @@ export function registerSqlTools(
     });
   }
 }
-
-const notSql = (resource: string): UserError =>
-  new UserError('HOOP_USAGE', `hoop mcp speaks SQL, and ${resource} does not`, {
-    next: `hoop connect ${resource} gives its address to a program`,
-  });
 
 const notSql = (resource: string): UserError =>
   new UserError('HOOP_USAGE', `hoop mcp speaks SQL, and ${resource} does not`, {
