@@ -5,11 +5,22 @@ import { join } from 'node:path';
 import { crc32, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { exportSession } from '../../src/gateway/log-export.ts';
-import { parseCheckpoint } from '../../src/recording/checkpoint.ts';
-import { exportNames } from '../../src/recording/export-format.ts';
+import { checkpointText, parseCheckpoint } from '../../src/recording/checkpoint.ts';
+import { exportNames, proofName } from '../../src/recording/export-format.ts';
+import { encodeLeaf, type Leaf, type LeafKind } from '../../src/recording/leaf.ts';
+import { inclusionProof, leafHash, type ReadHash } from '../../src/recording/merkle.ts';
+import { completeRoot, TileTree } from '../../src/recording/merkle-tiles.ts';
+import { formatTlogProof, parseTlogProof } from '../../src/recording/tlog-proof.ts';
 import { SessionChain } from '../../src/recording/chain.ts';
 import { decodeEntry, entryHash, headerBytes } from '../../src/recording/entry-codec.ts';
-import { formatVerifierKey, keyTypes, publicKeyOf, verifierKey } from '../../src/recording/note.ts';
+import {
+  formatNote,
+  formatVerifierKey,
+  keyTypes,
+  publicKeyOf,
+  signNote,
+  verifierKey,
+} from '../../src/recording/note.ts';
 import { encodeFooter, encodeIndex, encodePreamble, type SealedKind } from '../../src/recording/sealed-format.ts';
 import { readTar, tarEnd, tarHeader, tarPadding, type TarMember } from '../../src/recording/tar.ts';
 import { verdicts, type VerdictName } from '../../src/recording/verdicts.ts';
@@ -22,10 +33,11 @@ import { python, secondVerdicts } from '../support/second-verifier.ts';
 
 /**
  * One exported session, and everything that can be done to it. Of what a tar file fills with zeros every 7th byte is tried, and the second
- * verifier sees every 7th mutant; `HOOP_TAMPER_STRIDE=1` tries all, on both.
+ * verifier sees every 7th mutant; `HOOP_PROVE_STRIDE=1` tries all, on both.
  */
-const stride = Number(process.env['HOOP_TAMPER_STRIDE'] ?? 7);
+const stride = Number(process.env['HOOP_PROVE_STRIDE'] ?? 7);
 const folder = mkdtempSync(join(tmpdir(), 'hoop-tamper-'));
+const key = newLogKey();
 let trust: Trust;
 let original: Buffer;
 let members: [name: string, bytes: Buffer][];
@@ -35,7 +47,7 @@ const kept: Record<'early' | 'late', NonNullable<Trust['held']>> = {} as never;
 let early: Buffer;
 
 beforeAll(async () => {
-  const logged = await startLoggedRecorder({ dataDir: join(folder, 'data') });
+  const logged = await startLoggedRecorder({ dataDir: join(folder, 'data'), key });
   trust = { keys: [logged.log.key], witnesses: [] };
   const session = logged.recorder.recorder.openSession(sessionFacts());
   const stream = session.stream(1);
@@ -109,7 +121,7 @@ async function judged(mutants: Buffer[], given: Partial<Trust> = {}, every = 1):
 }
 
 /** Both files of a recording with these entries, sealed as the writer does it: what somebody makes who knows the format. */
-function resealed(changed: Buffer[]): [name: string, bytes: Buffer][] {
+function resealed(changed: Buffer[], erased: number[] = []): [name: string, bytes: Buffer][] {
   const head = changed.length > 0 ? entryHash(changed.at(-1)!) : Buffer.alloc(32);
   const id = members.find(([name]) => name === 'recording.chain')![1].subarray(16, 32);
   const file = (kind: SealedKind, content: Buffer): Buffer => {
@@ -121,8 +133,9 @@ function resealed(changed: Buffer[]): [name: string, bytes: Buffer][] {
     const footer = encodeFooter({ ...facts, entries: changed.length, uncompressed: content.length });
     return Buffer.concat([encodePreamble(kind, id), member, index, footer]);
   };
-  const payloads = changed.flatMap((entry) => {
-    const length = Buffer.alloc(4);
+  const payloads = changed.flatMap((entry, at) => {
+    const length = Buffer.alloc(4, 0xff);
+    if (erased.includes(at)) return [length];
     length.writeUInt32BE(entry.length - headerBytes - 16);
     return [length, entry.subarray(headerBytes)];
   });
@@ -150,14 +163,14 @@ it('shows every flipped byte; only gzip’s byte for the operating system carrie
   const unseen = places.filter((_, place) => isGood(found[place]!));
   const gzip = [...original.keys()].filter((at) => original.subarray(at, at + 4).toString('hex') === '1f8b0800');
   expect(unseen).toEqual(gzip.map((at) => at + 9));
-}, 240_000);
+}, 600_000);
 
 it('shows every cut', async () => {
   const ends = [...original.keys()].filter((end) => end % stride === 0 || end % 512 === 0);
   const mutants = ends.map((end) => original.subarray(0, end));
   const found = await judged(mutants, {}, stride);
   expect(new Set(found)).toEqual(new Set(['TRUNCATED']));
-}, 240_000);
+}, 600_000);
 
 it('shows every entry that was deleted, doubled, swapped or put in the place of another, sealed anew or not', async () => {
   const places = [...entries.keys()];
@@ -204,6 +217,62 @@ it('shows leaves that were left out, an old checkpoint played again, and keys th
   expect(await judged([without('recording.chain'), without('recording.payload')])).toEqual([
     'MISSING_SESSION',
     'MISSING_SESSION',
+  ]);
+});
+
+/** As the gateway would export it if its log had these leaves too. */
+async function loggedWith(more: Leaf[], files: [name: string, bytes: Buffer][]): Promise<Buffer> {
+  const known = files
+    .filter(([name]) => name.startsWith('proofs/'))
+    .map(([, text]) => parseTlogProof(text.toString()).extra);
+  const leaves = [...known, ...more.map(encodeLeaf)];
+  const tree = new TileTree();
+  for (const leaf of leaves) tree.add(leaf);
+  const read: ReadHash = async (level, index) =>
+    completeRoot(leaves.slice(index * 2 ** level, (index + 1) * 2 ** level).map(leafHash));
+  const text = checkpointText({ origin: trust.keys[0]!.name, size: leaves.length, root: tree.root() });
+  const checkpoint = formatNote({ text, signatures: [signNote(text, trust.keys[0]!.name, key)] });
+  const proofs = leaves.map(async (extra, index): Promise<[string, Buffer]> => {
+    const hashes = (await inclusionProof(index, leaves.length, read)).map((hash) => Buffer.from(hash));
+    return [proofName(index), Buffer.from(formatTlogProof({ extra, index, hashes, checkpoint }))];
+  });
+  const others = files.filter(([name]) => name === 'key' || name.startsWith('recording.'));
+  return packed([['checkpoint', Buffer.from(checkpoint)], ...(await Promise.all(proofs)), ...others]);
+}
+
+it('takes payloads that were erased, each with its leaf, and says that a recording was removed', async () => {
+  const subject = members.find(([name]) => name === 'recording.chain')![1].subarray(16, 32);
+  const commitment = (seq: number): Buffer => entries[seq]!.subarray(28, 60);
+  const leaf = (kind: LeafKind, number: number, digest: Buffer): Leaf => ({
+    kind,
+    timeMicros: 1,
+    subject,
+    number,
+    digest,
+  });
+  const erased = leaf('erased', 2, commitment(2));
+  const seal = entries.length - 1;
+  const removed = leaf('removed', seal, entryHash(entries[seal]!));
+  const withoutRecording = members.filter(([name]) => !name.startsWith('recording.'));
+  const mutants = await Promise.all([
+    loggedWith([], members),
+    loggedWith([erased], resealed(entries, [2])),
+    loggedWith([erased], resealed(entries, [2, 3])),
+    loggedWith([leaf('erased', 2, commitment(3))], resealed(entries, [2])),
+    loggedWith([], resealed(entries, [2])),
+    loggedWith([removed], withoutRecording),
+    loggedWith([leaf('close', seal, removed.digest)], members),
+    loggedWith([leaf('head', 2, commitment(2))], members),
+  ]);
+  expect(await judged(mutants)).toEqual([
+    'VALID',
+    'VALID_ERASED',
+    'ALTERED',
+    'ALTERED',
+    'ALTERED',
+    'REMOVED',
+    'FORK',
+    'ALTERED',
   ]);
 });
 
