@@ -3,8 +3,11 @@ import {
   agentCreatedSchema,
   agentsSchema,
   apiPrefix,
+  erasedSchema,
   grantSchema,
   grantsSchema,
+  holdSchema,
+  recordingStatsSchema,
   resourceSchema,
   resourcesSchema,
   sessionSchema,
@@ -19,6 +22,7 @@ import {
   type createGrantSchema,
   type createTokenSchema,
   type createUserSchema,
+  type eraseSchema,
   type SessionsQuery,
   type Statement,
 } from '../shared/api.ts';
@@ -84,6 +88,18 @@ export class GatewayApi {
     const body = reason === undefined ? {} : { reason };
     await textOf(await this.#request('POST', `/sessions/${named(id)}/kill`, body));
   };
+
+  recordingStats = () => this.#get(recordingStatsSchema, '/recordings/stats');
+  erase = (session: string, order: z.input<typeof eraseSchema>) =>
+    this.#post(erasedSchema, `/recordings/${named(session)}/erase`, order);
+  hold = async (session: string, reason?: string) =>
+    this.#checked(
+      holdSchema,
+      await jsonOf(
+        await this.#request('PUT', `/recordings/${named(session)}/hold`, reason === undefined ? {} : { reason }),
+      ),
+    );
+  releaseHold = (session: string) => this.#delete(`/recordings/${named(session)}/hold`);
 
   /** In order; throws where the answer is cut off, so that a part never looks like the whole. */
   async *statements(id: string): AsyncGenerator<Statement> {

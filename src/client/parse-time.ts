@@ -1,21 +1,21 @@
 import { UserError } from '../shared/errors.ts';
+import { spanMillis } from '../shared/span.ts';
 
-const unitMillis = { s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const;
-const span = /^(\d{1,6})\s*(s|m|min|h|d|w)$/;
 const day = /^\d{4}-\d{2}-\d{2}$/;
 const rfc3339 = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
 
 /** `90s`, `30min`, `12h`, `7d`, `2w` in milliseconds. */
 export function parseSpan(text: string, flag: string): number {
-  const found = span.exec(text.trim());
-  if (!found) throw notUnderstood(text, flag, 'give a number with s, min, h, d or w, such as 12h or 30d');
-  return Number(found[1]) * unitMillis[found[2] as keyof typeof unitMillis];
+  const millis = spanMillis(text);
+  if (millis === undefined) throw notUnderstood(text, flag, 'give a number with s, min, h, d or w, such as 12h or 30d');
+  return millis;
 }
 
 /** `2h` (that long ago), `2026-11-22` (its first moment here), `2026-11-22T10:00`, or RFC 3339; as RFC 3339 in UTC. */
 export function parseWhen(text: string, flag: string, now: number): string {
   const trimmed = text.trim();
-  if (span.test(trimmed)) return new Date(now - parseSpan(trimmed, flag)).toISOString();
+  const ago = spanMillis(trimmed);
+  if (ago !== undefined) return new Date(now - ago).toISOString();
   // Without a zone the reader's own is meant; JavaScript takes a bare date for UTC.
   const time = new Date(day.test(trimmed) ? `${trimmed}T00:00` : trimmed.replace(' ', 'T'));
   if (!rfc3339.test(trimmed) || Number.isNaN(time.getTime()))

@@ -2,9 +2,23 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as z from 'zod';
+import { nameSchema } from '../shared/api.ts';
 import { parseConfig, parseYamlText } from '../shared/parse-config.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
+import { spanMillis } from '../shared/span.ts';
+
+const periodSchema = z
+  .string()
+  .refine((text) => (spanMillis(text) ?? 0) >= 3_600_000, 'must be an hour at least, with h, d or w: for example 90d')
+  .transform((text) => spanMillis(text)!);
+
+/** In milliseconds after a session's end. */
+const retentionSchema = z.preprocess(
+  (value) => (typeof value === 'string' ? { default: value } : value),
+  z.strictObject({ default: periodSchema.optional(), resources: z.record(nameSchema, periodSchema).default({}) }),
+);
+export type RetentionPeriods = z.infer<typeof retentionSchema>;
 
 export const gatewayConfigSchema = z.strictObject({
   /** `host:port`; port 0 takes a free one. */
@@ -27,6 +41,8 @@ export const gatewayConfigSchema = z.strictObject({
     .min(64 * 1024)
     .max(1024 * 1024 * 1024)
     .default(limits.messageBytesMax),
+  /** How long sealed recordings are kept: one time for all, or by resource. Without it for ever. */
+  retention: retentionSchema.optional(),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;
 

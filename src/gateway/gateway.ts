@@ -21,6 +21,7 @@ import { exportSession } from './log-export.ts';
 import { gatewayKeyName } from './log-key.ts';
 import { TransparencyLog } from './log.ts';
 import { openRecorder, type Recorder } from './recorder.ts';
+import { Recordings, type RecordAct } from './recordings.ts';
 import { sessionsIndex } from './sessions-index.ts';
 import { serveUpgrades } from './upgrades.ts';
 
@@ -108,7 +109,32 @@ async function assemble(
     credentialKey: registry.keys.credentialKey,
   });
   endWithAccess(identity, registry, sessions);
-  const ports = apiPorts({ dataDir: config.dataDir, agents, catalog, recorder, sessions, transparency, clock, log });
+  const recordAct = actRecorder({ transparency, clock, log });
+  const recordings = new Recordings({
+    ...recorder.stores,
+    dataDir: config.dataDir,
+    catalog,
+    log: transparency,
+    registry: registry.recordings,
+    clock,
+    periods: config.retention,
+    operatorLog: log,
+    recordAct,
+  });
+  await recordings.complete();
+  recordings.start();
+  opened.push(() => recordings.close());
+  const ports = apiPorts({
+    recordAct,
+    recordings,
+    registry,
+    dataDir: config.dataDir,
+    agents,
+    catalog,
+    recorder,
+    sessions,
+    transparency,
+  });
   const http = await createHttp({
     server: listening.server,
     identity,
@@ -138,21 +164,23 @@ async function assemble(
   };
 }
 
-/** What the API may ask of the rest. Every administrative act is a line of the gateway's log and a leaf of the transparency log. */
-function apiPorts({ dataDir, agents, catalog, recorder, sessions, transparency, clock, log }: ApiSources): ApiPorts {
+/** What the API may ask of the rest. */
+function apiPorts(sources: ApiSources): ApiPorts {
+  const { dataDir, agents, catalog, recorder, recordings, registry, sessions, transparency, recordAct } = sources;
   return {
     agents: {
       online: (agent) => agents.byAgent(agent),
       disconnect: (agent, reason) => agents.byAgent(agent)?.close(reason),
     },
-    sessions: sessionsIndex(catalog, recorder, sessions, (id, heldSize) =>
-      exportSession({ dataDir, id, log: transparency, heldSize }),
+    sessions: sessionsIndex(
+      catalog,
+      recorder,
+      sessions,
+      (id, heldSize) => exportSession({ dataDir, id, log: transparency, heldSize }),
+      (id, seq) => registry.recordings.erasure(id, seq),
     ),
-    async recordAct({ act, by, subject }) {
-      log.info({ act, by: by.user, ...subject }, 'administrative act');
-      const at = new Date(clock.nowMicros() / 1000).toISOString();
-      await transparency.act(Buffer.from(`${JSON.stringify({ act, at, by: by.user, via: by.via, subject })}\n`));
-    },
+    recordings,
+    recordAct: ({ act, by, subject }) => recordAct({ act, by: by.user, via: by.via, subject }),
   };
 }
 
@@ -161,11 +189,21 @@ interface ApiSources {
   agents: AgentLinks;
   catalog: Catalog;
   recorder: Recorder;
+  recordings: Recordings;
+  registry: Registry;
   sessions: LiveSessions;
   transparency: TransparencyLog;
-  clock: Clock;
-  log: Log;
+  recordAct: RecordAct;
 }
+
+/** Every administrative act is a line of the gateway's log and a leaf of the transparency log. */
+const actRecorder =
+  ({ transparency, clock, log }: { transparency: TransparencyLog; clock: Clock; log: Log }): RecordAct =>
+  async ({ act, by, via, subject }) => {
+    log.info({ act, by, ...subject }, 'administrative act');
+    const at = new Date(clock.nowMicros() / 1000).toISOString();
+    await transparency.act(Buffer.from(`${JSON.stringify({ act, at, by, via, subject })}\n`));
+  };
 
 interface OpenStores {
   config: GatewayConfig;
@@ -183,7 +221,17 @@ async function openStores({ config: { dataDir }, clock, onFailure, opened }: Ope
   const key = registry.keys.gateway;
   const log = await TransparencyLog.open({ dataDir, key, clock, onFailure });
   const gatewayKeyId = gatewayKeyName(key);
-  const recorder = await openRecorder({ dataDir, catalog, clock, randomBytes, gatewayKeyId, log, onFailure });
+  const removedOrdinals = () => registry.recordings.removedOrdinals();
+  const recorder = await openRecorder({
+    dataDir,
+    catalog,
+    clock,
+    randomBytes,
+    gatewayKeyId,
+    log,
+    removedOrdinals,
+    onFailure,
+  });
   opened.push(() => recorder.close());
   await log.checkpoint(); // what recovery found is signed before anything new begins
   log.start();

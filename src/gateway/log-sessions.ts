@@ -8,6 +8,8 @@ export interface LoggedPlaces {
   lastHead: number | undefined;
   end: number | undefined;
   erased: number[];
+  /** Numbers of the entries that those are about. */
+  erasedEntries: Set<number>;
   removed: number | undefined;
   ended: boolean;
 }
@@ -23,14 +25,17 @@ export class LoggedSessions {
     const id = leaf.subject.toString('hex');
     if (leaf.kind === 'open') {
       const place = { ordinal: leaf.number, open: index, lastHead: undefined, end: undefined };
-      this.#sessions.set(id, { ...place, erased: [], removed: undefined, ended: false });
+      this.#sessions.set(id, { ...place, erased: [], erasedEntries: new Set(), removed: undefined, ended: false });
       this.#ordinals.add(leaf.number);
       this.ordinalMax = Math.max(this.ordinalMax, leaf.number);
     }
     const known = this.#sessions.get(id);
     if (!known) return;
     if (leaf.kind === 'head') known.lastHead = index;
-    if (leaf.kind === 'erased') known.erased.push(index);
+    if (leaf.kind === 'erased') {
+      known.erased.push(index);
+      known.erasedEntries.add(leaf.number);
+    }
     if (leaf.kind === 'removed') known.removed = index;
     if (leaf.kind !== 'close' && leaf.kind !== 'interrupted') return;
     known.end = index;
@@ -43,5 +48,11 @@ export class LoggedSessions {
 
   hasOrdinal(ordinal: number): boolean {
     return this.#ordinals.has(ordinal);
+  }
+
+  /** Sessions of which entries were erased, or that were removed, by their ids. */
+  *changed(): Generator<[id: Buffer, places: LoggedPlaces]> {
+    for (const [id, places] of this.#sessions)
+      if (places.removed !== undefined || places.erasedEntries.size > 0) yield [Buffer.from(id, 'hex'), places];
   }
 }

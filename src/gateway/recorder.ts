@@ -26,6 +26,8 @@ export interface RecorderOptions {
   gatewayKeyId: string;
   /** Every session of a gateway is logged; without one (`hoop gateway reindex`) the next start logs what is recovered here. */
   log?: TransparencyLog;
+  /** The highest number of a session of each agent whose recording was removed. */
+  removedOrdinals?: () => ReadonlyMap<string, number>;
   /** Called when nothing can be recorded any more (disk full, failed, too slow): all sessions have to end, see `resume`. */
   onFailure: (error: UserError) => void;
   /** Bounds that tests make smaller (shared/limits.ts has the product's). */
@@ -65,7 +67,7 @@ export class Recorder {
     this.#sealer = parts.sealer;
     this.#salts = parts.salts;
     this.#ordinal = recovered.ordinal;
-    this.#agentOrdinals = options.catalog.agentOrdinals();
+    this.#agentOrdinals = agentOrdinals(options);
     this.interrupted = recovered.interrupted;
     this.damaged = recovered.damaged;
     this.faults = parts.journal.faults;
@@ -164,7 +166,7 @@ export class Recorder {
     const recovered = await recoverLogged(parts, this.#options.log).catch(cannotOpen(dataDir));
     if (journal.failure) throw journal.failure;
     this.#ordinal = recovered.ordinal;
-    this.#agentOrdinals = catalog.agentOrdinals();
+    this.#agentOrdinals = agentOrdinals(this.#options);
     this.#hasFailed = false;
     return recovered;
   }
@@ -184,6 +186,11 @@ export class Recorder {
     yield* checkedEntries({ id, idBytes }, this.#archive.read(recording));
   }
 
+  /** For those who change by order what was recorded. */
+  get stores(): { journal: Journal; archive: Archive } {
+    return { journal: this.#journal, archive: this.#archive };
+  }
+
   /** Makes durable what was appended and lets go of the files. Sessions that are not sealed are recovered at the next start. */
   async close(): Promise<void> {
     await this.#sealer.retry().catch(() => undefined); // at the next start again
@@ -192,6 +199,14 @@ export class Recorder {
 }
 
 export const openRecorder = (options: RecorderOptions): Promise<Recorder> => Recorder.open(options);
+
+/** The highest of each agent, those of recordings that are gone too. */
+function agentOrdinals({ catalog, removedOrdinals }: RecorderOptions): Map<string, number> {
+  const highest = catalog.agentOrdinals();
+  for (const [agent, ordinal] of removedOrdinals?.() ?? [])
+    highest.set(agent, Math.max(ordinal, highest.get(agent) ?? 0));
+  return highest;
+}
 
 /** 16 fresh random bytes at a time, drawn in larger pieces. */
 function saltPool(randomBytes: (size: number) => Uint8Array): () => Uint8Array {

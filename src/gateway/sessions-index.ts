@@ -13,6 +13,7 @@ export function sessionsIndex(
   recorder: Recorder,
   live: LiveSessions,
   exporting: SessionsIndex['export'],
+  erasure: (id: string, seq: number) => { at: number; by: string } | undefined,
 ): SessionsIndex {
   const withLiveCounters = (row: Session): Session => {
     const counters = live.get(row.id)?.parts.recorder.counters;
@@ -28,6 +29,10 @@ export function sessionsIndex(
       const protocol = protocolNamed(catalog.find(id).protocol);
       return statementsOf(recorder.readEntries(id), {
         session: id,
+        erasedBy: (seq) => {
+          const known = erasure(id, seq);
+          return known && { at: new Date(known.at).toISOString(), by: known.by };
+        },
         renderParameter: protocol?.renderParameter ?? hex,
         renderCommand: protocol?.renderCommand,
         renderResult: protocol?.renderResult,

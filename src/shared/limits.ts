@@ -58,6 +58,8 @@ export const limits = {
   /** A user code and an invitation are guessed by machines: short life, few tries. */
   joinTokenSeconds: 15 * 60,
   invitationSeconds: 24 * 60 * 60,
+  /** How often recordings whose time is over are looked for: periods are days. */
+  retentionMillis: 60 * 60 * 1000,
   /** Administrative acts need a sign-in younger than this (DESIGN 8). */
   freshSignInSeconds: 10 * 60,
   accessTokenSeconds: 15 * 60,

@@ -187,7 +187,7 @@ export class Journal {
       else this.#use(segment, user);
     }
     try {
-      for (const [segment, users] of [...this.#uses])
+      for (const [segment, users] of this.#uses)
         if (users.has(user)) await clearSegment(this.#path(segment), segment, sessions);
     } finally {
       await this.#release(user);

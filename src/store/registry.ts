@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Agents } from './registry/agents.ts';
 import { openGrants, type Grants } from './registry/grants.ts';
 import { openInvitations, type Invitations } from './registry/invitations.ts';
+import { openKeptRecordings, type KeptRecordings } from './registry/kept-recordings.ts';
 import { openKeys, type GatewayKeys } from './registry/keys.ts';
 import { migrations } from './registry/migrations.ts';
 import { SignIns } from './registry/sign-ins.ts';
@@ -22,6 +23,7 @@ export interface Registry {
   invitations: Invitations;
   signIns: SignIns;
   keys: GatewayKeys;
+  recordings: KeptRecordings;
   /** All of `act` or nothing. */
   transaction<T>(act: () => T): T;
   /** Forgets what has expired. */
@@ -42,6 +44,7 @@ export function openRegistry(dataDir: string, clock: Clock = systemClock): Regis
     invitations,
     signIns,
     keys: openKeys(sql),
+    recordings: openKeptRecordings(sql, now),
     transaction: (act) => sql.transaction(act),
     purge() {
       signIns.purge();

@@ -19,6 +19,9 @@ export default class GatewayStart extends BaseCommand<typeof GatewayStart> {
     'behind-proxy': Flags.boolean({ description: 'a proxy in front ends TLS; believe its X-Forwarded-* headers' }),
     'log-level': Flags.string({ description: 'debug, info, warn, error or silent' }),
     'message-bytes-max': Flags.integer({ description: 'largest message of a resource’s protocol, in bytes' }),
+    retention: Flags.string({
+      description: 'how long recordings are kept after their end: 90d, 52w (default: for ever; by resource in hoop.yaml)',
+    }),
   };
 
   async run(): Promise<void> {
@@ -36,6 +39,7 @@ export default class GatewayStart extends BaseCommand<typeof GatewayStart> {
         behindProxy: flags['behind-proxy'],
         logLevel: flags['log-level'],
         messageBytesMax: flags['message-bytes-max'],
+        retention: flags.retention,
       },
       say: (line) => this.logToStderr(line),
       openLog: (level) => openOperatorLog('gateway', level, process.stderr),

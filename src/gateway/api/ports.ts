@@ -1,4 +1,12 @@
-import type { Session, SessionsQuery, SessionStream, Statement } from '../../shared/api.ts';
+import type {
+  Session,
+  SessionsQuery,
+  SessionStream,
+  Statement,
+  Erased,
+  Hold,
+  RecordingStats,
+} from '../../shared/api.ts';
 import type { Principal } from '../identity/principal.ts';
 
 type MaybePromise<T> = T | Promise<T>;
@@ -31,9 +39,23 @@ interface AdministrativeAct {
   subject: Record<string, string | number | null>;
 }
 
+/** What is done to recordings as a whole; the caller has seen to who may. Each is recorded as an act of `by` before it is done. */
+export interface RecordingActs {
+  /** Throws HOOP_DENIED for one that is held, HOOP_USAGE for one that is not sealed, HOOP_NOT_FOUND without such an entry. */
+  erase(
+    order: { session: string; seq: number; only: boolean; reason: string | undefined },
+    by: Principal,
+  ): Promise<Erased>;
+  hold(session: string, reason: string | undefined, by: Principal): Promise<Hold>;
+  /** Throws HOOP_NOT_FOUND for one that is not held. */
+  release(session: string, by: Principal): Promise<void>;
+  stats(): Promise<RecordingStats>;
+}
+
 export interface ApiPorts {
   agents: LiveAgents;
   sessions: SessionsIndex;
+  recordings?: RecordingActs;
   /** Called after the act (before it, for a read); what it throws, the caller gets. */
   recordAct?(act: AdministrativeAct): MaybePromise<void>;
 }

@@ -8,6 +8,7 @@ import { registerAgents } from './agents-routes.ts';
 import { sendApiError } from './api-error.ts';
 import { isoOrNull, principalOf, type ApiContext } from './context.ts';
 import { registerGrants } from './grants-routes.ts';
+import { registerRecordings } from './recordings-routes.ts';
 import { registerResources } from './resources-routes.ts';
 import { registerSessions } from './sessions-routes.ts';
 import { registerTokens } from './tokens-routes.ts';
@@ -36,6 +37,7 @@ export function registerApi(app: FastifyInstance, context: ApiContext): void {
   registerTokens(app, context);
   registerResources(app, context);
   registerSessions(app, context);
+  registerRecordings(app, context);
 }
 
 export const unknownRoute = (): UserError =>

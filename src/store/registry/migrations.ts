@@ -93,4 +93,30 @@ export const migrations: readonly string[] = [
   create unique index sign_ins_by_user_code on sign_ins (user_code) where user_code is not null;
   create index sign_ins_by_expiry on sign_ins (expires_at) where expires_at is not null;
   `,
+  `
+  -- Neither retention nor an erasure touches these recordings.
+  create table holds (
+    session text primary key,
+    reason text,
+    held_at integer not null,
+    held_by text not null
+  ) strict;
+
+  -- Who asked that an entry be erased; that it was, the transparency log says.
+  create table erasures (
+    session text not null,
+    seq integer not null,
+    erased_at integer not null,
+    erased_by text not null,
+    primary key (session, seq)
+  ) strict, without rowid;
+
+  -- What retention removed: the numbers that a recording had are never given again.
+  create table removals (
+    session text primary key,
+    agent text not null,
+    agent_ordinal integer not null,
+    removed_at integer not null
+  ) strict;
+  `,
 ];

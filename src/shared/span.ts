@@ -1,0 +1,8 @@
+const unitMillis = { s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const;
+const span = /^(\d{1,6})\s*(s|m|min|h|d|w)$/;
+
+/** `90s`, `30min`, `12h`, `7d`, `2w` in milliseconds; undefined for anything else. */
+export function spanMillis(text: string): number | undefined {
+  const found = span.exec(text.trim());
+  return found ? Number(found[1]) * unitMillis[found[2] as keyof typeof unitMillis] : undefined;
+}
