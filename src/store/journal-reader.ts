@@ -20,7 +20,9 @@ export async function readJournal(dataDir: string): Promise<JournalSnapshot> {
   for (const name of names) {
     const segment = Number(name.slice(0, 10));
     const durableEnd = ends.get(segment);
-    scanSegment(await readFile(join(directory, name)), { segment, durableEnd }, ({ sessionHex, offset, bytes }) => {
+    const bytes = await readFile(join(directory, name)).catch(ignoreMissing);
+    if (!bytes) continue; // the archive has all of it by now
+    scanSegment(bytes, { segment, durableEnd }, ({ sessionHex, offset, bytes }) => {
       const known = sessions.get(sessionHex) ?? newSession(Buffer.from(sessionHex, 'hex'));
       sessions.set(sessionHex, known);
       const last = known.extents.at(-1);
@@ -30,6 +32,11 @@ export async function readJournal(dataDir: string): Promise<JournalSnapshot> {
   }
   const pathOf = (segment: number): string => join(directory, segmentName(segment));
   return { sessions: [...sessions.values()], read: (session) => readExtents(session.extents, session, pathOf) };
+}
+
+/** A gateway that runs removes segments that it does not need any more. */
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 const newSession = (idBytes: Buffer): JournalSession => ({ id: formatSessionId(idBytes), idBytes, extents: [] });

@@ -55,6 +55,7 @@ export async function verifyDataDir(
       id,
       recording: recordings.get(id),
       journal,
+      archive,
       leaves: about.get(id) ?? [],
       log,
       nowMicros: Date.now() * 1000,
@@ -112,6 +113,7 @@ interface PlaceOfSession {
   id: string;
   recording: ArchivedRecording | undefined;
   journal: JournalSnapshot;
+  archive: Archive;
   leaves: Leaf[];
   log: SignedLog;
   nowMicros: number;
@@ -129,10 +131,14 @@ async function verifyOne(place: PlaceOfSession): Promise<Omit<SessionReport, 'se
     return { verdict, why, entries: 0, erased: [] };
   }
   const lastMicros = log.leaves.at(-1)?.timeMicros ?? 0;
-  return unlessYounger(
-    await verifySession({ idBytes, entries: damageAsRange(journal.read(live)), leaves }),
-    lastMicros,
-  );
+  try {
+    const entries = damageAsRange(journal.read(live));
+    return unlessYounger(await verifySession({ idBytes, entries, leaves }), lastMicros);
+  } catch (error) {
+    const moved = isMissing(error) ? await place.archive.find(id) : undefined; // sealed while we read
+    if (!moved) throw error;
+    return unlessYounger(await verifyFiles(moved, idBytes, leaves), place.nowMicros);
+  }
 }
 
 async function verifyFiles(
@@ -146,7 +152,7 @@ async function verifyFiles(
     const payload = await openReader(`${recording.path}.payload`, opened);
     return await verifySession({ idBytes, entries: strictEntries({ chain, payload }), leaves });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (!isMissing(error)) throw error;
     return {
       verdict: 'TRUNCATED',
       at: 0,
@@ -158,6 +164,8 @@ async function verifyFiles(
     await Promise.all(opened.map((file) => file.close()));
   }
 }
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
 /** The journal's reader speaks to people; here a verdict is wanted. */
 async function* damageAsRange(entries: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
