@@ -7,12 +7,13 @@ import type { Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
 import type { ErrorCode } from '../shared/error-codes.ts';
 import {
+  canWitness,
   controlRefusedSchema,
   linkCancelSchema,
   linkChallengeSchema,
   linkProofMessage,
+  linkStreamSchema,
   linkWelcomeSchema,
-  resourceOpenSchema,
 } from '../shared/handshake.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
@@ -20,12 +21,15 @@ import { pause } from '../shared/pause.ts';
 import { pump } from '../shared/pump.ts';
 import { handshakeVersion, version } from '../shared/version.ts';
 import { checkVersion, prefixed, readControl, refuseControl, writeControl } from '../tunnel/control.ts';
+import { afterSequence } from '../tunnel/witness-frame.ts';
 import { connectWebSocket, type Connection } from '../tunnel/websocket.ts';
 import type { AgentConfig, ResourceConfig } from './config.ts';
 import type { AgentKey } from './key.ts';
 import { loginDeadline } from './login-deadline.ts';
 import { readSecret } from './secret.ts';
 import { dial } from './transport.ts';
+import { serveWitness } from './witness-stream.ts';
+import { Witness } from './witness.ts';
 
 export interface AgentParts {
   gateway: string;
@@ -34,6 +38,8 @@ export interface AgentParts {
   key: AgentKey;
   log: Log;
   signal: AbortSignal;
+  /** It runs inside the gateway's process: whoever owns that owns this too, so it witnesses nothing. */
+  colocated?: boolean;
   /** Called each time the link stands. */
   onLinked?: (agent: string) => void;
 }
@@ -43,6 +49,15 @@ const finalCodes = new Set<ErrorCode>(['HOOP_JOIN_TOKEN', 'HOOP_VERSION_SKEW', '
 
 /** Dials out to the gateway and serves its resources until the signal aborts; dials again with backoff and jitter. */
 export async function runAgent(parts: AgentParts): Promise<void> {
+  const witness = parts.colocated ? undefined : await Witness.open(parts.config.stateDir, parts.log);
+  try {
+    await keepLinked(parts, witness);
+  } finally {
+    await witness?.close();
+  }
+}
+
+async function keepLinked(parts: AgentParts, witness: Witness | undefined): Promise<void> {
   let joinToken = parts.joinToken;
   for (let attempt = 0; !parts.signal.aborted; attempt++) {
     try {
@@ -54,7 +69,13 @@ export async function runAgent(parts: AgentParts): Promise<void> {
       joinToken = undefined; // used up
       attempt = 0;
       parts.onLinked?.(link.agent);
-      await serve(connection, link.control, parts);
+      if (witness && !link.witnessed)
+        parts.log.warn(
+          { gateway: parts.gateway },
+          'the gateway is older than its witness: its record is not witnessed',
+        );
+      await serve(connection, link.control, { ...parts, witness: link.witnessed ? witness : undefined });
+      await witness?.unlinked();
       parts.log.warn({ gateway: parts.gateway }, 'the link to the gateway closed');
     } catch (error) {
       if (parts.signal.aborted) return;
@@ -72,7 +93,7 @@ async function greet(
   connection: Connection,
   parts: AgentParts,
   joinToken: string | undefined,
-): Promise<{ agent: string; control: Duplex }> {
+): Promise<{ agent: string; control: Duplex; witnessed: boolean }> {
   const { key, config } = parts;
   const control = connection.open();
   await writeControl(control, {
@@ -80,6 +101,7 @@ async function greet(
     version: handshakeVersion,
     agentVersion: version,
     publicKey: key.publicKey,
+    ...(parts.colocated && { colocated: true }),
     ...(joinToken === undefined ? {} : { joinToken }),
     resources: config.resources.map(offered),
   });
@@ -92,11 +114,14 @@ async function greet(
   const { value: welcome, rest } = await readControl(challenge.rest, linkWelcomeSchema.or(controlRefusedSchema));
   if (welcome.kind === 'refused') throw refusalOf(welcome);
   checkVersion(welcome.version, handshakeVersion, { theirs: 'gateway', ours: 'agent' });
-  return { agent: welcome.agent, control: rest };
+  return { agent: welcome.agent, control: rest, witnessed: canWitness(welcome.version) };
 }
 
+/** What a link is served with; the witness where the gateway shows its record. */
+type Serving = AgentParts & { witness: Witness | undefined };
+
 /** Takes streams until the link closes. */
-async function serve(connection: Connection, control: Duplex, parts: AgentParts): Promise<void> {
+async function serve(connection: Connection, control: Duplex, parts: Serving): Promise<void> {
   const cancels = new Map<string, () => Promise<void>>();
   connection.onStream = (duplex) => void serveStream(duplex, parts, cancels);
   const stop = () => connection.close('agent stopping');
@@ -121,23 +146,21 @@ async function takeCommands(control: Duplex, cancels: Map<string, () => Promise<
 }
 
 /** One stream of the link: dial, log in, hand over, pump. */
-async function serveStream(
-  duplex: Duplex,
-  parts: AgentParts,
-  cancels: Map<string, () => Promise<void>>,
-): Promise<void> {
+async function serveStream(duplex: Duplex, parts: Serving, cancels: Map<string, () => Promise<void>>): Promise<void> {
   let resource: Transport | undefined;
   let name: string | undefined;
   let asked: string | undefined;
   try {
-    const { value: request, rest } = await readControl(duplex, resourceOpenSchema);
+    const { value: request, rest } = await readControl(duplex, linkStreamSchema);
+    if (request.kind === 'witness') return parts.witness ? serveWitness(rest, parts.witness, parts.log) : rest.end();
     asked = request.resource;
+    const bytes = await witnessed(rest, request, parts.witness);
     const ready = await openResource(request, parts, duplex.closed);
     resource = ready.resource;
     name = request.stream;
     cancels.set(name, ready.cancel);
     await writeControl(duplex, { kind: 'ready', greeting: Buffer.from(ready.greeting).toString('base64') });
-    await pump(rest, prefixed(ready.leftover, resource));
+    await pump(bytes, prefixed(ready.leftover, resource));
   } catch (error) {
     const refusal = error instanceof UserError ? error : unexpected(error, parts.log);
     if (error instanceof UserError)
@@ -147,6 +170,22 @@ async function serveStream(
   } finally {
     if (name !== undefined) cancels.delete(name);
   }
+}
+
+/** The stream's bytes as the resource may have them: each after its entry. Throws HOOP_PROTOCOL for what was not shown to the witness. */
+async function witnessed(
+  stream: Duplex,
+  { session, witnessed: seq }: { session: string; witnessed?: number | undefined },
+  witness: Witness | undefined,
+): Promise<Duplex> {
+  if (!witness) return stream;
+  if (seq === undefined) {
+    throw new UserError('HOOP_PROTOCOL', 'the gateway did not show the agent its record of this connection', {
+      next: 'ask the gateway’s administrator; nothing goes to the resource unwitnessed',
+    });
+  }
+  await witness.until(session, seq);
+  return afterSequence(stream, (needed) => witness.until(session, needed));
 }
 
 async function openResource(

@@ -33,7 +33,16 @@ export async function startDemoAgent({
   const stop = new AbortController();
   let linked!: () => void;
   const ready = new Promise<void>((resolve) => (linked = resolve));
-  const done = runAgent({ gateway, config, key, joinToken, log, signal: stop.signal, onLinked: linked });
+  const done = runAgent({
+    gateway,
+    config,
+    key,
+    joinToken,
+    log,
+    colocated: true,
+    signal: stop.signal,
+    onLinked: linked,
+  });
   await Promise.race([ready, done]);
   return {
     async stop() {

@@ -4,6 +4,7 @@ import { protocolNamed } from '../protocol/registry.ts';
 import type { Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
 import {
+  canWitness,
   controlRefusedSchema,
   linkHelloSchema,
   linkProofMessage,
@@ -17,6 +18,7 @@ import type { Log } from '../shared/log.ts';
 import { handshakeVersion } from '../shared/version.ts';
 import { checkVersion, readControl, refuseControl, writeControl } from '../tunnel/control.ts';
 import type { Connection } from '../tunnel/websocket.ts';
+import { WitnessFeed, type SessionWitness } from './witness-feed.ts';
 
 /** What the links need from the registry. */
 export interface AgentRegistry {
@@ -40,6 +42,8 @@ export interface OpenResourceRequest {
   stream: number;
   startup: Startup;
   label: string;
+  /** Shows the agent what was recorded, where it witnesses. */
+  witness?: SessionWitness | undefined;
 }
 
 /** One linked agent. */
@@ -49,6 +53,8 @@ export interface AgentLink {
   /** True when the agent runs inside the gateway's process: it witnesses nothing. */
   readonly colocated: boolean;
   readonly resources: ReadonlyMap<string, LinkResource>;
+  /** Undefined where the agent is colocated, or older than its witness. */
+  readonly witness: WitnessFeed | undefined;
   /** Rejects at once when the signal aborts. */
   openResource(request: OpenResourceRequest, signal: AbortSignal): Promise<OpenedResource>;
   close(reason: string): void;
@@ -63,6 +69,8 @@ export class AgentLinks {
   readonly #colocatedKeys: ReadonlySet<string>;
   /** Called when an agent's link is gone, so that its sessions end. */
   onLost: (link: AgentLink) => void = () => undefined;
+  /** Called when an agent refuses to go on with a session, because what it was shown cannot be its record. */
+  onRefused: (session: string, why: string) => void = () => undefined;
 
   constructor(registry: AgentRegistry, log: Log, colocatedKeys: ReadonlySet<string> = new Set()) {
     this.#registry = registry;
@@ -84,7 +92,11 @@ export class AgentLinks {
     try {
       control = await connection.accept();
       const welcomed = await this.#handshake(control);
-      const link = createLink(connection, welcomed, this.#colocatedKeys.has(welcomed.hello.publicKey));
+      const { publicKey, colocated = false, version } = welcomed.hello;
+      const isColocated = colocated || this.#colocatedKeys.has(publicKey);
+      const witness = canWitness(version) && !isColocated ? new WitnessFeed(connection, this.#log) : undefined;
+      if (witness) witness.onRefused = (session, why) => this.onRefused(session, why);
+      const link = createLink(connection, welcomed, { colocated: isColocated, witness });
       this.#links.get(link.agent)?.close('another process of this agent linked');
       this.#links.set(link.agent, link);
       this.#log.info({ agent: link.agent, resources: [...link.resources.keys()] }, 'agent linked');
@@ -160,19 +172,26 @@ function cancelSender(connection: Connection, control: Duplex): (stream: string)
   };
 }
 
-function createLink(connection: Connection, { agent, hello, taken, control }: Welcomed, colocated: boolean): AgentLink {
+function createLink(
+  connection: Connection,
+  { agent, hello, taken, control }: Welcomed,
+  { colocated, witness }: Pick<AgentLink, 'colocated' | 'witness'>,
+): AgentLink {
   const sendCancel = cancelSender(connection, control);
   const served = hello.resources.filter(({ name, protocol }) => !taken.includes(name) && protocolNamed(protocol));
   return {
     agent,
     version: hello.agentVersion,
     colocated,
+    witness,
     resources: new Map(served.map((resource) => [resource.name, resource])),
     closed: connection.closed,
     close: (reason) => connection.close(reason),
-    async openResource({ resource, session, stream, startup, label }, signal) {
+    async openResource({ resource, session, stream, startup, label, witness: shower }, signal) {
       const name = `${session}/${stream}`;
       const duplex = connection.open();
+      const shown = shower?.show();
+      shown?.sent.catch(() => undefined); // the link is closing
       const { answer, rest } = await askAgent(
         duplex,
         {
@@ -182,6 +201,7 @@ function createLink(connection: Connection, { agent, hello, taken, control }: We
           stream: name,
           label,
           startup,
+          ...(shown && { witnessed: shown.seq }),
         },
         signal,
       );
@@ -190,7 +210,7 @@ function createLink(connection: Connection, { agent, hello, taken, control }: We
         throw new UserError('HOOP_RESOURCE_UNREACHABLE', answer.message, answer.next ? { next: answer.next } : {});
       }
       return {
-        duplex: rest,
+        duplex: shower?.over(rest) ?? rest,
         greeting: Buffer.from(answer.greeting, 'base64'),
         cancel: () => sendCancel(name),
       };

@@ -39,6 +39,7 @@ export class LiveSessions {
   constructor(parts: LiveSessionsParts) {
     this.#parts = parts;
     parts.agents.onLost = (link) => this.endWhere((other) => other.link === link, agentLost);
+    parts.agents.onRefused = (id) => void this.endWhere(({ session }) => session.id === id, witnessRefused);
   }
 
   get count(): number {
@@ -137,7 +138,8 @@ export class LiveSessions {
         next: 'upgrade the gateway',
       });
     const actor = request.actor ?? null;
-    const opened = recorder.openSession({
+    const witness = link.witness?.session();
+    const facts = {
       principal: { user: principal.user, via: principal.via, actor, actorInstance: randomBytes(16).toString('hex') },
       resource: {
         name: resource.name,
@@ -151,12 +153,15 @@ export class LiveSessions {
       declared: request.declared,
       results: resource.results,
       redact: resource.redact,
-    });
+    };
+    const opened = recorder.openSession(facts, witness && ((id, entry) => witness.add(id, entry)));
+    if (!witness && !link.colocated) opened.note('unwitnessed', { agentVersion: link.version });
     const password = localPassword(credentialKey, root ?? opened.id, principal.user, resource.name);
     const credential = { user: localUser, password, database: resource.database ?? resource.name };
     return new GatewaySession({
       recorder: opened,
       link,
+      witness,
       resource: resource.name,
       user: principal.user,
       actor,
@@ -229,6 +234,11 @@ export const agentLost: SessionEnd = {
   reason: 'agent_lost',
   message: 'the agent beside the resource is gone',
   final: false,
+};
+export const witnessRefused: SessionEnd = {
+  reason: 'witness_refused',
+  message: 'the agent beside the resource refuses what it was shown of the record; its log and the gateway’s say why',
+  final: true,
 };
 export const gatewayStopped: SessionEnd = {
   reason: 'gateway_stopped',

@@ -103,7 +103,7 @@ export class Recorder {
   }
 
   /** Opens a session and appends its genesis entry; nothing may be forwarded before `durable()`. Throws HOOP_RECORDER. */
-  openSession(facts: SessionFacts): SessionRecorder {
+  openSession(facts: SessionFacts, onAppended?: (id: string, entry: Buffer) => void): SessionRecorder {
     const { randomBytes, clock, catalog, gatewayKeyId, log } = this.#options;
     log?.assertWritable();
     const genesis = createGenesis(facts, {
@@ -120,6 +120,7 @@ export class Recorder {
       sealer: this.#sealer,
       clock,
       salts: this.#salts,
+      onAppended,
     });
     const startedMicros = session.begin(genesis);
     const genesisHash = session.head.hash;

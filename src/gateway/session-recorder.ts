@@ -13,6 +13,8 @@ export interface SessionRecorderParts {
   sealer: Sealer;
   clock: Clock;
   salts: () => Uint8Array;
+  /** Told of every entry, in order, as soon as it is appended; it may not change the bytes. */
+  onAppended?: ((id: string, entry: Buffer) => void) | undefined;
 }
 
 /** What is known of a client connection when it opens. */
@@ -152,6 +154,7 @@ export class SessionRecorder {
     const sequence = this.#chain.seq;
     this.#chain.accept(entry);
     this.#ledger.add(sequence, stream, body);
+    this.#parts.onAppended?.(this.id, entry);
     return sequence;
   }
 }

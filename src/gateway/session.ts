@@ -9,10 +9,12 @@ import type { AgentLink } from './agent-links.ts';
 import { ClientStream, endSoon, type Refusal } from './client-stream.ts';
 import type { HeldBudget } from './held-budget.ts';
 import type { SessionRecorder } from './recorder.ts';
+import type { SessionWitness } from './witness-feed.ts';
 
 export interface SessionParts {
   recorder: SessionRecorder;
   link: AgentLink;
+  witness: SessionWitness | undefined;
   resource: string;
   user: string;
   actor: string | null;
@@ -83,6 +85,7 @@ export class GatewaySession {
     await Promise.all(this.#running);
     try {
       await this.parts.recorder.seal(end.reason);
+      this.parts.witness?.showEnd();
     } catch (error) {
       // The journal keeps what is durable; recovery seals it at the next start.
       this.parts.log.error({ session: this.id, error: String(error) }, 'the recording could not be sealed');
@@ -114,17 +117,20 @@ export class GatewaySession {
   }
 
   async #serve(client: Duplex, { evidence }: StreamOpen, refusal: Refusal | undefined): Promise<void> {
-    const { recorder, protocol, policy, link, credential, held, clock, messageBytesMax, resource, log } = this.parts;
+    const { recorder, protocol, policy, link, credential, held, clock, messageBytesMax, resource, log, witness } =
+      this.parts;
     const ordinal = ++this.#ordinal;
+    const durable = () => recorder.durable();
+    const label = this.#label();
     const stream = new ClientStream(client, {
       protocol,
       policy,
       credential,
       record: recorder.stream(ordinal, { evidence }),
-      durable: () => recorder.durable(),
+      durable: witness ? () => witness.after(durable) : durable,
       refusal,
       openResource: (startup, signal) =>
-        link.openResource({ resource, session: this.id, stream: ordinal, startup, label: this.#label() }, signal),
+        link.openResource({ resource, session: this.id, stream: ordinal, startup, label, witness }, signal),
       cancelByKey: (key) => [...this.#streams.values()].find((other) => other.owns(key))?.cancel(),
       held,
       clock,

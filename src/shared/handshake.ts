@@ -96,6 +96,8 @@ export const linkHelloSchema = z.object({
   agentVersion: z.string().max(32),
   /** Ed25519 public key, base64url of the 32 raw bytes. */
   publicKey: z.string().max(64),
+  /** The agent knows that it runs in the gateway's process, and wants to be shown nothing. */
+  colocated: z.boolean().optional(),
   /** Only on first start. */
   joinToken: z.string().max(200).optional(),
   resources: z.array(linkResourceSchema).max(1000),
@@ -124,5 +126,19 @@ export const resourceOpenSchema = z.object({
   stream: z.string(),
   label: z.string(),
   startup: z.object({ parameters: z.record(z.string(), z.string()) }),
+  /** The entry that must be checked before the resource is dialled; the stream's bytes come in units then (tunnel/witness-frame.ts). */
+  witnessed: z.number().int().nonnegative().optional(),
 });
 export const resourceReadySchema = z.object({ kind: z.literal('ready'), greeting: z.string() });
+
+/** First message of every stream that the gateway opens on a link: bytes of a client, or the record that the agent witnesses. */
+export const linkStreamSchema = resourceOpenSchema.or(z.object({ kind: z.literal('witness') }));
+
+/** Agent → gateway on the witness stream: what cannot be the record of that session; nothing more of it reaches the resource. */
+export const witnessRefusedSchema = z.object({
+  kind: z.literal('refused'),
+  session: z.string().max(32),
+  why: z.string().max(300),
+});
+/** Since 1.1 agents witness, unless they run inside the gateway's process. */
+export const canWitness = ({ major, minor }: { major: number; minor: number }): boolean => major > 1 || minor >= 1;

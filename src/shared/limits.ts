@@ -45,6 +45,15 @@ export const limits = {
   recorderRetryMillis: 2_000,
   /** A checkpoint of the transparency log at least that often while there is news (DESIGN 7). */
   checkpointMillis: 1_000,
+  /** The agent's own list of heads is durable at least that often while there is news (DESIGN 7). */
+  witnessMillis: 1_000,
+  witnessEntries: 64,
+  /** A payload that the agent is given to check; of a larger one it gets the header, so that its memory stays flat. */
+  witnessPayloadBytesMax: 256 * 1024,
+  /** One message between gateway and witness: such an entry, or the heads of all sessions that an agent has open. */
+  witnessMessageBytesMax: 1024 * 1024,
+  /** Bytes whose entry does not come: the two streams are one connection, so this is the time of one message. */
+  witnessWaitMillisMax: 10_000,
   /** Entries appended but not yet durable, over all sessions; past it append fails. */
   pendingBytesMax: 256 * 1024 * 1024,
   /** Preallocated size of one journal segment. */

@@ -5,4 +5,4 @@ export const version = '0.1.0';
  * Versions of tunnel and link handshakes. One minor version of skew works; more, or another major, is refused with an error
  * that names the side to upgrade.
  */
-export const handshakeVersion = { major: 1, minor: 0 } as const;
+export const handshakeVersion = { major: 1, minor: 1 } as const;

@@ -7,6 +7,7 @@
  *                                 (blocks and size exist already, so no metadata has to be written with them)
  *   small or sealed file          openat(tmp, O_CREAT|O_EXCL) · pwrite64 … · fsync · close · rename(tmp, name) · fsync(dir)
  *   removal                       unlink · fsync(dir)
+ *   growing list                  openat(O_CREAT|O_APPEND) · fsync(dir), then write · fsync for each append
  *
  * A failed write or fsync says nothing about what is on disk, and a second fsync would answer "done" although pages were dropped
  * (https://wiki.postgresql.org/wiki/Fsync_Errors). So nothing here is ever tried again on the same file: a segment is fenced.
@@ -155,6 +156,25 @@ export async function createFile(path: string): Promise<NewFile> {
       await handle.close();
       await rm(temporary, { force: true });
     },
+  };
+}
+
+/** A file that only grows. After a rejection it must not be appended to again: what is on disk is not known. */
+export interface GrowingFile {
+  /** Durable on return. */
+  append(bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openGrowingFile(path: string): Promise<GrowingFile> {
+  const handle = await open(path, 'a', 0o600);
+  await syncDirectory(dirname(path));
+  return {
+    async append(bytes) {
+      await handle.appendFile(bytes);
+      await handle.sync();
+    },
+    close: () => handle.close(),
   };
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { limits } from '../../src/shared/limits.ts';
+import { withSequence } from '../../src/tunnel/witness-frame.ts';
 import { writeControl } from '../../src/tunnel/control.ts';
 import { createMux, type Mux } from '../../src/tunnel/mux.ts';
 import { initialWindowBytes } from '../../src/tunnel/mux-stream.ts';
@@ -37,7 +38,7 @@ function recorder(role: 'client' | 'server') {
 }
 
 test('what the dialling side sends', async () => {
-  expect(examples).toHaveLength(8);
+  expect(examples).toHaveLength(9);
   const { mux, take } = recorder('client');
   const stream = mux.open();
   expect(await take()).toBe(open);
@@ -70,6 +71,15 @@ test('a control message', async () => {
   expect((await readAll(server.streams[0]!)).toString('hex')).toBe(control);
 });
 
+test('bytes that name the entry that they need', async () => {
+  const [client, server] = muxPair();
+  const stream = withSequence(client.mux.open(), () => ({ seq: 7, sent: Promise.resolve() }));
+  await stream.write(Buffer.from('SELECT 1'));
+  stream.end();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect((await readAll(server.streams[0]!)).toString('hex')).toBe(examples[8]);
+});
+
 test('the numbers in the text are those in the code', () => {
   for (const number of [
     limits.frameBytesMax,
@@ -78,6 +88,7 @@ test('the numbers in the text are those in the code', () => {
     limits.streamWindowBytes - initialWindowBytes,
     limits.streamsPerLinkMax,
     limits.controlBytesMax,
+    limits.witnessMessageBytesMax,
   ]) {
     expect(page).toContain(number.toLocaleString('en-US'));
   }
@@ -85,4 +96,6 @@ test('the numbers in the text are those in the code', () => {
   expect(page).toContain(`every ${limits.pingIntervalMillis / 1000} s`);
   expect(page).toContain(`for ${limits.pongMillisMax / 1000} s`);
   expect(page).toContain(`within ${limits.handshakeMillisMax / 1000} s`);
+  expect(page).toContain(`over ${limits.witnessPayloadBytesMax / 1024} KiB`);
+  expect(page).toContain(`within ${limits.witnessWaitMillisMax / 1000} s`);
 });

@@ -1,0 +1,174 @@
+import { ChainFault, SessionChain } from '../recording/chain.ts';
+import { decodeHeader } from '../recording/entry-codec.ts';
+import { formatSessionId } from '../recording/session-id.ts';
+import { UserError } from '../shared/errors.ts';
+import { limits } from '../shared/limits.ts';
+import type { Log } from '../shared/log.ts';
+import { WitnessList, type WitnessedHead } from '../store/witness-list.ts';
+
+interface Watched {
+  chain: SessionChain;
+  sealed: boolean;
+  fault: UserError | undefined;
+  /** Streams whose bytes wait for an entry. */
+  waiting: Set<() => void>;
+}
+
+/**
+ * Sees the record of every session before the resource sees what it is the record of: each entry follows from the last one, without a
+ * gap, and a payload is the one that was committed to. Keeps how far it has seen each session, on disk, out of the gateway's reach.
+ */
+export class Witness {
+  readonly #list: WitnessList;
+  readonly #log: Log;
+  readonly #sessions = new Map<string, Watched>();
+  /** Seen, and not on the list yet. */
+  readonly #unlisted = new Map<string, WitnessedHead>();
+  #entriesUnlisted = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #failure: UserError | undefined;
+
+  private constructor(list: WitnessList, log: Log) {
+    this.#list = list;
+    this.#log = log;
+  }
+
+  static async open(stateDir: string, log: Log): Promise<Witness> {
+    return new Witness(await WitnessList.open(stateDir), log);
+  }
+
+  /** Checks one entry; undefined when it follows, else why it does not, which holds for the rest of the session. */
+  take(sessionId: Uint8Array, entry: Buffer): { session: string; why: string } | undefined {
+    const session = formatSessionId(sessionId);
+    const watched = this.#watch(session, sessionId);
+    if (watched.fault) return undefined; // said already
+    try {
+      if (watched.sealed) throw new ChainFault(watched.chain.seq, 'stands after the seal');
+      watched.chain.follow(entry);
+    } catch (error) {
+      if (!(error instanceof ChainFault)) throw error;
+      watched.fault = refused(session, error.message);
+      this.#log.error(
+        { session, why: error.message },
+        'ALARM: the gateway’s record of a session is not whole; nothing more of it is let through',
+      );
+      for (const wake of watched.waiting) wake();
+      return { session, why: error.message };
+    }
+    watched.sealed = decodeHeader(entry).kind === 'seal';
+    this.#remember(session, watched);
+    for (const wake of watched.waiting) wake();
+    return undefined;
+  }
+
+  /** Resolves when the entry was checked; rejects when it cannot be, and what waits for it must not be done. */
+  async until(session: string, seq: number): Promise<void> {
+    const watched = this.#sessions.get(session) ?? (await this.#appeared(session));
+    const deadline = Date.now() + limits.witnessWaitMillisMax;
+    for (;;) {
+      const fault = this.#failure ?? watched.fault;
+      if (fault) throw fault;
+      if (watched.chain.seq > seq) return;
+      const left = deadline - Date.now();
+      if (left <= 0) throw refused(session, `entry ${seq} did not come`);
+      await this.#news(watched, left);
+    }
+  }
+
+  /** The link is gone, and with it all its sessions. */
+  async unlinked(): Promise<void> {
+    for (const [session, watched] of this.#sessions) {
+      watched.fault ??= refused(session, 'the link to the gateway closed');
+      for (const wake of watched.waiting) wake();
+    }
+    this.#sessions.clear();
+    await this.#write();
+  }
+
+  async close(): Promise<void> {
+    await this.unlinked();
+    await this.#list.close();
+  }
+
+  #watch(session: string, sessionId: Uint8Array): Watched {
+    const known = this.#sessions.get(session);
+    if (known) return known;
+    const watched = {
+      chain: new SessionChain(sessionId),
+      sealed: false,
+      fault: undefined,
+      waiting: new Set<() => void>(),
+    };
+    this.#sessions.set(session, watched);
+    for (const wake of this.#appearing) wake();
+    return watched;
+  }
+
+  readonly #appearing = new Set<() => void>();
+
+  /** The first entries are behind the first stream by a moment at most. */
+  async #appeared(session: string): Promise<Watched> {
+    const deadline = Date.now() + limits.witnessWaitMillisMax;
+    for (;;) {
+      const watched = this.#sessions.get(session);
+      if (watched) return watched;
+      if (Date.now() >= deadline) throw refused(session, 'none of its entries came');
+      await woken(this.#appearing, deadline - Date.now());
+    }
+  }
+
+  #news(watched: Watched, millisMax: number): Promise<void> {
+    return woken(watched.waiting, millisMax);
+  }
+
+  #remember(session: string, { chain, sealed }: Watched): void {
+    const hash = Buffer.from(chain.head).toString('hex');
+    this.#unlisted.set(session, { session, seq: chain.seq - 1, hash, sealed });
+    if (sealed) this.#sessions.delete(session);
+    if (++this.#entriesUnlisted >= limits.witnessEntries) void this.#write();
+    else this.#timer ??= setTimeout(() => void this.#write(), limits.witnessMillis);
+  }
+
+  #write(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#entriesUnlisted = 0;
+    const heads = [...this.#unlisted.values()];
+    this.#unlisted.clear();
+    if (heads.length > 0 && !this.#failure)
+      this.#writing = this.#writing.then(() => this.#list.append(heads)).catch((error: unknown) => this.#failed(error));
+    return this.#writing;
+  }
+
+  /** What cannot be witnessed is not let through. */
+  #failed(cause: unknown): void {
+    this.#failure ??= new UserError(
+      'HOOP_RECORDER',
+      `the witness’s list cannot be written: ${(cause as Error).message}`,
+      {
+        next: 'look at the disk of the agent’s stateDir, and start the agent again',
+        cause,
+      },
+    );
+    this.#log.error({ error: this.#failure.message }, 'nothing more is let through');
+    for (const { waiting } of this.#sessions.values()) for (const wake of waiting) wake();
+  }
+}
+
+function woken(waiting: Set<() => void>, millisMax: number): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = () => {
+      clearTimeout(timer);
+      waiting.delete(wake);
+      resolve();
+    };
+    const timer = setTimeout(wake, millisMax);
+    waiting.add(wake);
+  });
+}
+
+const refused = (session: string, why: string): UserError =>
+  new UserError('HOOP_PROTOCOL', `the agent’s witness refuses session ${session}: ${why}`, {
+    next: 'ask the gateway’s administrator: its record of this session is not whole',
+  });

@@ -1,0 +1,108 @@
+import { decodeHeader, headerBytes } from '../recording/entry-codec.ts';
+import type { EntryKind } from '../recording/entry.ts';
+import { parseSessionId } from '../recording/session-id.ts';
+import type { Duplex } from '../shared/duplex.ts';
+import { witnessRefusedSchema } from '../shared/handshake.ts';
+import { limits } from '../shared/limits.ts';
+import type { Log } from '../shared/log.ts';
+import type { Connection } from '../tunnel/websocket.ts';
+import { writeControl } from '../tunnel/control.ts';
+import {
+  encodeWitnessMessage,
+  readWitnessMessages,
+  witnessMessageTypes,
+  withSequence,
+} from '../tunnel/witness-frame.ts';
+
+/** What the agent gets whole, salt and payload: what is about to reach its resource. Of the rest (who asked, what came back) the header. */
+const shownWhole: ReadonlySet<EntryKind> = new Set(['statement', 'data', 'state', 'cancel']);
+
+/** The stream of one link on which the agent is shown what was recorded, before it gets what is the record of. */
+export class WitnessFeed {
+  readonly #stream: Duplex;
+  readonly #log: Log;
+  #asked: Promise<void>;
+  /** Called when the agent refuses a session. */
+  onRefused: (session: string, why: string) => void = () => undefined;
+
+  constructor(connection: Connection, log: Log) {
+    this.#stream = connection.open();
+    this.#log = log;
+    this.#asked = writeControl(this.#stream, { kind: 'witness' });
+    this.#asked.catch(() => undefined); // the link is closing
+    void this.#listen().catch(() => connection.close('the agent’s witness stopped listening'));
+  }
+
+  session(): SessionWitness {
+    return new SessionWitness((messages) => this.#send(messages));
+  }
+
+  async #send(messages: Buffer): Promise<void> {
+    await this.#stream.write(messages);
+  }
+
+  async #listen(): Promise<void> {
+    for await (const { type, body } of readWitnessMessages(this.#stream)) {
+      if (type !== witnessMessageTypes.json) continue; // of a newer agent
+      const said = witnessRefusedSchema.safeParse(JSON.parse(body.toString('utf8')));
+      if (!said.success) continue;
+      const { session, why } = said.data;
+      this.#log.error({ session, why }, 'ALARM: the agent refuses the record of a session');
+      this.onRefused(session, why);
+    }
+  }
+}
+
+/** One session's entries on their way to the witness: those that are durable, in order, before the bytes that they are the record of. */
+export class SessionWitness {
+  readonly #send: (messages: Buffer) => Promise<void>;
+  #idBytes: Uint8Array | undefined;
+  /** Appended and not sent yet; whole, or the header alone. */
+  #pending: Buffer[] = [];
+  #appended = 0;
+  #durable = 0;
+  #sentUpTo = 0;
+
+  constructor(send: (messages: Buffer) => Promise<void>) {
+    this.#send = send;
+  }
+
+  /** Takes every entry as it is appended. The journal owns the buffer, so that nothing of a large one is kept here. */
+  add(id: string, entry: Buffer): void {
+    this.#idBytes ??= parseSessionId(id)!;
+    const isShown = shownWhole.has(decodeHeader(entry).kind) && entry.length <= limits.witnessPayloadBytesMax;
+    this.#pending.push(isShown ? entry : Buffer.from(entry.subarray(0, headerBytes)));
+    this.#appended++;
+  }
+
+  /** `durable`, and then what was appended when it was called may be shown. */
+  async after(durable: () => Promise<void>): Promise<void> {
+    const upTo = this.#appended;
+    await durable();
+    this.#durable = Math.max(this.#durable, upTo);
+    // What nothing is forwarded after (answers to one long statement) must not pile up here.
+    if (this.#pending.length >= limits.witnessEntries) this.show().sent.catch(() => undefined);
+  }
+
+  /** Sends what is durable and was not sent; `seq`: the last of it. */
+  show(): { seq: number; sent: Promise<void> } {
+    const count = this.#durable - this.#sentUpTo;
+    if (count === 0) return { seq: this.#durable - 1, sent: Promise.resolve() };
+    const messages = this.#pending
+      .splice(0, count)
+      .map((entry) => encodeWitnessMessage(witnessMessageTypes.entry, this.#idBytes!, entry));
+    this.#sentUpTo = this.#durable;
+    return { seq: this.#durable - 1, sent: this.#send(messages.length === 1 ? messages[0]! : Buffer.concat(messages)) };
+  }
+
+  /** All that was appended is durable, the seal too. The link may be gone already. */
+  showEnd(): void {
+    this.#durable = this.#appended;
+    this.show().sent.catch(() => undefined);
+  }
+
+  /** A stream of the resource, on which every write names the entry that it needs. */
+  over(stream: Duplex): Duplex {
+    return withSequence(stream, () => this.show());
+  }
+}
