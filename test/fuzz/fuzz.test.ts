@@ -19,6 +19,7 @@ const runs = [
   { name: 'postgres-decoder', seed, count: Math.round(executions * 0.45) },
   { name: 'postgres-decoder', seed: seed + 1, count: Math.round(executions * 0.45) },
   { name: 'postgres-login', seed, count: Math.round(executions * 0.1) },
+  { name: 'redis-decoder', seed, count: Math.round(executions * 0.02) },
 ];
 
 const found = Object.keys(targets).flatMap((name) => inputsIn(`fuzz/${name}`).map((one) => ({ name, ...one })));

@@ -56,4 +56,8 @@ export const seedsOf: Record<string, () => Input[]> = {
       ),
     ),
   ],
+  'redis-decoder': () => [
+    ...inputsIn('redis/captured').map(({ input }) => input),
+    ...inputsIn('fuzz/redis-decoder').map(({ input }) => input),
+  ],
 };
