@@ -17,6 +17,7 @@ import { call, makeProof, password, signIn, type SignedIn } from './identity-gat
 /** All roles in this process, each real: gateway on a port, agent linked to it, client with a local port, a PostgreSQL behind. */
 export interface Stack extends AsyncDisposable {
   dataDir: string;
+  agentStateDir: string;
   gateway: RunningGateway;
   logs: string[];
   addUser(name: string, role?: Role): Promise<void>;
@@ -75,6 +76,7 @@ export async function startStack({ postgres, settings = {}, resource = {}, ...gi
 
   const stack: Stack = {
     dataDir,
+    agentStateDir: config.stateDir,
     logs,
     get gateway() {
       return gateway;
