@@ -17,11 +17,15 @@ export interface ExportRequest {
   heldSize: number | undefined;
 }
 
-/** One file that a stranger can verify: checkpoint, key, proofs, and the two files of the recording, byte for byte. */
+/**
+ * One file that a stranger can verify: checkpoint, key, proofs, and the two files of the recording, byte for byte. Of a recording that
+ * was removed, the proof that it was.
+ */
 export async function exportSession(request: ExportRequest): Promise<AsyncIterable<Uint8Array>> {
   const { dataDir, id, log } = request;
   const recording = await new Archive(dataDir).find(id);
-  if (!recording) throw stillRuns(id);
+  const isRemoved = log.sessions.get(Buffer.from(parseSessionId(id)!))?.removed !== undefined;
+  if (!recording && !isRemoved) throw stillRuns(id);
   await log.checkpoint(); // the end of a session that has only just ended
   const texts = await textsOf(request);
   return (async function* () {
@@ -29,8 +33,10 @@ export async function exportSession(request: ExportRequest): Promise<AsyncIterab
       const bytes = Buffer.from(text);
       yield Buffer.concat([tarHeader(name, bytes.length), bytes, tarPadding(bytes.length)]);
     }
-    yield* fileOf(exportNames.chain, `${recording.path}.chain`);
-    yield* fileOf(exportNames.payload, `${recording.path}.payload`);
+    if (recording) {
+      yield* fileOf(exportNames.chain, `${recording.path}.chain`);
+      yield* fileOf(exportNames.payload, `${recording.path}.payload`);
+    }
     yield tarEnd;
   })();
 }

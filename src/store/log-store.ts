@@ -175,14 +175,25 @@ const comparedAtOnce = 64;
 export async function* readLeaves(directory: string): AsyncGenerator<Buffer> {
   for (let index = 0; ; index++) {
     const path = join(directory, tilePath({ level: 'entries', index, width: tileWidth }));
-    const full = await readIfThere(path);
-    const width = full ? tileWidth : await widestPartial(path);
-    if (width === 0) return;
-    const bytes = full ?? (await readFile(join(`${path}.p`, String(width))));
+    const bundle = await readBundle(path);
+    if (!bundle) return;
+    const { bytes, width } = bundle;
     const leaves = decoded(bytes, path);
     if (leaves.length !== width) throw damaged(path, `${leaves.length} leaves where there should be ${width}`);
     yield* leaves;
-    if (!full) return;
+    if (width < tileWidth) return;
+  }
+}
+
+/** A bundle in its widest form. A gateway that runs may replace it between a look and the reading: then there is a wider one. */
+async function readBundle(path: string): Promise<{ bytes: Buffer; width: number } | undefined> {
+  for (;;) {
+    const full = await readIfThere(path);
+    if (full) return { bytes: full, width: tileWidth };
+    const width = await widestPartial(path);
+    if (width === 0) return (await readIfThere(path)) ? readBundle(path) : undefined;
+    const bytes = await readIfThere(join(`${path}.p`, String(width)));
+    if (bytes) return { bytes, width };
   }
 }
 
