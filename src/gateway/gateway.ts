@@ -21,7 +21,7 @@ import { exportSession } from './log-export.ts';
 import { gatewayKeyName } from './log-key.ts';
 import { TransparencyLog } from './log.ts';
 import { openRecorder, type Recorder } from './recorder.ts';
-import { Recordings, type RecordAct } from './recordings.ts';
+import { startRecordings, type RecordAct, type Recordings } from './recordings.ts';
 import { sessionsIndex } from './sessions-index.ts';
 import { serveUpgrades } from './upgrades.ts';
 
@@ -93,7 +93,8 @@ async function assemble(
     log.error({ error: error.message }, 'the record cannot be written; sessions end');
     void sessions.endWhere(() => true, recorderFailed);
   };
-  const { registry, catalog, recorder, transparency } = await openStores({ config, clock, onFailure, opened });
+  const stores = await openStores({ config, clock, log, onFailure, opened });
+  const { registry, catalog, recorder, transparency } = stores;
   logDamage(recorder, config.dataDir, log);
   const identity = await createIdentity({ publicUrl: url, registry, clock });
   const agents = new AgentLinks(loggedAgents(registry.agents, transparency), log, colocatedKeys);
@@ -109,32 +110,7 @@ async function assemble(
     credentialKey: registry.keys.credentialKey,
   });
   endWithAccess(identity, registry, sessions);
-  const recordAct = actRecorder({ transparency, clock, log });
-  const recordings = new Recordings({
-    ...recorder.stores,
-    dataDir: config.dataDir,
-    catalog,
-    log: transparency,
-    registry: registry.recordings,
-    clock,
-    periods: config.retention,
-    operatorLog: log,
-    recordAct,
-  });
-  await recordings.complete();
-  recordings.start();
-  opened.push(() => recordings.close());
-  const ports = apiPorts({
-    recordAct,
-    recordings,
-    registry,
-    dataDir: config.dataDir,
-    agents,
-    catalog,
-    recorder,
-    sessions,
-    transparency,
-  });
+  const ports = apiPorts({ ...stores, dataDir: config.dataDir, agents, sessions });
   const http = await createHttp({
     server: listening.server,
     identity,
@@ -196,6 +172,29 @@ interface ApiSources {
   recordAct: RecordAct;
 }
 
+interface RecordingsSources {
+  config: GatewayConfig;
+  registry: Registry;
+  catalog: Catalog;
+  recorder: Recorder;
+  transparency: TransparencyLog;
+  clock: Clock;
+  log: Log;
+  recordAct: RecordAct;
+}
+
+/** Whoever changes by order what was recorded: erasure, retention. */
+const openRecordings = ({ config, registry, recorder, transparency, log, ...rest }: RecordingsSources) =>
+  startRecordings({
+    ...rest,
+    ...recorder.stores,
+    dataDir: config.dataDir,
+    periods: config.retention,
+    registry: registry.recordings,
+    log: transparency,
+    operatorLog: log,
+  });
+
 /** Every administrative act is a line of the gateway's log and a leaf of the transparency log. */
 const actRecorder =
   ({ transparency, clock, log }: { transparency: TransparencyLog; clock: Clock; log: Log }): RecordAct =>
@@ -208,12 +207,14 @@ const actRecorder =
 interface OpenStores {
   config: GatewayConfig;
   clock: Clock;
+  log: Log;
   onFailure: (error: UserError) => void;
   opened: Opened;
 }
 
 /** Registry (truth), catalog (derived), the transparency log, recorder (which recovers what the last run left). */
-async function openStores({ config: { dataDir }, clock, onFailure, opened }: OpenStores) {
+async function openStores({ config, clock, log: operatorLog, onFailure, opened }: OpenStores) {
+  const { dataDir } = config;
   const registry = openRegistry(dataDir, clock);
   opened.push(() => registry.close());
   const catalog = openCatalog(dataDir);
@@ -236,7 +237,11 @@ async function openStores({ config: { dataDir }, clock, onFailure, opened }: Ope
   await log.checkpoint(); // what recovery found is signed before anything new begins
   log.start();
   opened.push(() => log.close());
-  return { registry, catalog, recorder, transparency: log };
+  const stores = { registry, catalog, recorder, transparency: log };
+  const recordAct = actRecorder({ transparency: log, clock, log: operatorLog });
+  const recordings = await openRecordings({ ...stores, config, clock, log: operatorLog, recordAct });
+  opened.push(() => recordings.close());
+  return { ...stores, recordAct, recordings };
 }
 
 /** A key that an agent is pinned to from now on has its leaf. */

@@ -124,6 +124,14 @@ export class Recordings implements RecordingActs {
   }
 }
 
+/** What a crash left is finished when it resolves; retention goes on by itself. */
+export async function startRecordings(parts: RecordingsParts): Promise<Recordings> {
+  const recordings = new Recordings(parts);
+  await recordings.complete();
+  recordings.start();
+  return recordings;
+}
+
 const shownHold = ({ session, reason, heldAt, heldBy }: StoredHold): Hold => ({
   session,
   reason,

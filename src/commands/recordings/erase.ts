@@ -23,7 +23,7 @@ export default class RecordingsErase extends BaseCommand<typeof RecordingsErase>
 
   async run(): Promise<Erased> {
     const { args, flags } = await this.parse(RecordingsErase);
-    const { seq, only = false, reason } = flags;
+    const { seq, only, reason } = flags;
     const { api } = await this.gateway(flags);
     const erased = await api.erase(args.session, { seq, only, ...(reason === undefined ? {} : { reason }) });
     this.log(`Erased from session ${erased.session}: ${erased.entries.map((entry) => `#${entry}`).join(', ')}`);
