@@ -32,7 +32,7 @@ export default class Verify extends BaseCommand<typeof Verify> {
   async run(): Promise<VerifyReport> {
     const { args, flags } = await this.parse(Verify);
     const { verify } = await import('../client/verify.ts');
-    const { isDataDir, verifyDataDir } = await import('../store/verify-data-dir.ts');
+    const { isDataDir, verifyDataDir } = await import('../store/verify-directory.ts');
     const { verifyExport } = await import('../store/verify-export.ts');
     const { verdicts } = await import('../recording/verdicts.ts');
     const { verifyLines } = await import('../ui/verify-report.ts');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PostgresServer } from '../../src/demo/postgres.ts';
-import { verifyDataDir } from '../../src/store/verify-data-dir.ts';
+import { verifyDataDir } from '../../src/store/verify-directory.ts';
 import { Archive } from '../../src/store/archive.ts';
 import { call, type SignedIn } from '../support/identity-gateway.ts';
 import { startAnyPostgres } from '../support/postgres.ts';

@@ -7,7 +7,7 @@ import { parseCheckpoint } from '../../src/recording/checkpoint.ts';
 import { parseVerifierKey } from '../../src/recording/note.ts';
 import { verdicts } from '../../src/recording/verdicts.ts';
 import type { Session } from '../../src/shared/api.ts';
-import { verifyDataDir } from '../../src/store/verify-data-dir.ts';
+import { verifyDataDir } from '../../src/store/verify-directory.ts';
 import { Deployment, type Ready, type Role } from '../support/deployment.ts';
 import { at, startLoad } from '../support/load.ts';
 import { startAnyPostgres } from '../support/postgres.ts';

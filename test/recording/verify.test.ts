@@ -8,7 +8,7 @@ import { cosign, formatNote, keyTypes, publicKeyOf, signNote, verifierKey } from
 import { verdicts } from '../../src/recording/verdicts.ts';
 import type { Trust } from '../../src/recording/verify-checkpoint.ts';
 import type { VerifyReport } from '../../src/recording/verify-report.ts';
-import { verifyDataDir } from '../../src/store/verify-data-dir.ts';
+import { verifyDataDir } from '../../src/store/verify-directory.ts';
 import { newLogKey, startLoggedRecorder, type LoggedRecorder } from '../support/log.ts';
 import { sessionFacts } from '../support/recorder.ts';
 import { python, secondVerdict } from '../support/second-verifier.ts';

@@ -1,0 +1,207 @@
+import { access, readFile, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Checkpoint } from '../recording/checkpoint.ts';
+import { commitAct, decodeLeaf, type Leaf } from '../recording/leaf.ts';
+import { TileTree } from '../recording/merkle-tiles.ts';
+import { formatSessionId, parseSessionId } from '../recording/session-id.ts';
+import type { Verdict } from '../recording/verdicts.ts';
+import { judgeCheckpoint, type Trust } from '../recording/verify-checkpoint.ts';
+import { reportOf, type SessionReport, type VerifyReport } from '../recording/verify-report.ts';
+import { strictEntries } from '../recording/verify-sealed.ts';
+import { verifySession } from '../recording/verify-session.ts';
+import { UserError } from '../shared/errors.ts';
+import { readActs } from './act-store.ts';
+import { Archive, type ArchivedRecording } from './archive.ts';
+import { readJournal, type JournalSnapshot } from './journal-reader.ts';
+import { readLeaves } from './log-store.ts';
+import { openReader } from './positional-file.ts';
+
+export interface DataDirOptions {
+  /** Only this one, by its id. */
+  session?: string | undefined;
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** The log as its files have it, cut to what is signed. */
+interface SignedLog {
+  found: Verdict[];
+  checkpoint: Checkpoint | undefined;
+  leaves: Leaf[];
+}
+
+/** Verifies all that a gateway's data directory has: the log against its checkpoint, and each recording against the log. Writes nothing. */
+export async function verifyDataDir(
+  dataDir: string,
+  trust: Trust,
+  options: DataDirOptions = {},
+): Promise<VerifyReport> {
+  // The checkpoint first, what it speaks of after it: a gateway that runs meanwhile only adds.
+  const log = await readSignedLog(join(dataDir, 'log'), trust);
+  const journal = await readJournal(dataDir);
+  const archive = new Archive(dataDir);
+  const recordings = new Map<string, ArchivedRecording>();
+  for await (const recording of archive.list()) recordings.set(recording.id, recording);
+  const about = new Map<string, Leaf[]>();
+  for (const leaf of log.leaves) {
+    const id = formatSessionId(leaf.subject);
+    if (leaf.kind === 'open') about.set(id, []);
+    about.get(id)?.push(leaf);
+  }
+  const ids = new Set([...about.keys(), ...recordings.keys(), ...journal.sessions.map(({ id }) => id)]);
+  const wanted = [...ids].filter((id) => options.session === undefined || id === options.session);
+  const sessions: SessionReport[] = [];
+  for (const id of wanted) {
+    const place = {
+      id,
+      recording: recordings.get(id),
+      journal,
+      archive,
+      leaves: about.get(id) ?? [],
+      log,
+      nowMicros: Date.now() * 1000,
+    };
+    sessions.push({ session: id, ...(await verifyOne(place)) });
+    options.onProgress?.(sessions.length, wanted.length);
+  }
+  if (options.session !== undefined && sessions.length === 0) throw unknownSession(dataDir, options.session);
+  const { checkpoint } = log;
+  return reportOf(log.found, sessions, {
+    ...(checkpoint && { log: { origin: checkpoint.origin, size: checkpoint.size } }),
+    acts: await actsOf(dataDir, log.leaves),
+  });
+}
+
+async function readSignedLog(directory: string, trust: Trust): Promise<SignedLog> {
+  const text = await readFile(join(directory, 'checkpoint'), 'utf8').catch(() => '');
+  const judged = judgeCheckpoint(text, trust);
+  if (!judged)
+    return { found: [{ verdict: 'UNPINNED', why: 'there is no checkpoint' }], checkpoint: undefined, leaves: [] };
+  const { checkpoint, found } = judged;
+  const tree = new TileTree();
+  const leaves: Leaf[] = [];
+  const held = trust.held?.checkpoint;
+  const expected = [checkpoint, ...(held ? [held] : [])];
+  expectRoot(expected, tree, found);
+  try {
+    for await (const bytes of readLeaves(directory)) {
+      if (tree.size < checkpoint.size) leaves.push(decodeLeaf(bytes)); // what is not signed yet is not proof
+      tree.add(bytes);
+      expectRoot(expected, tree, found);
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError) && !(error instanceof UserError)) throw error;
+    found.push({ verdict: 'FORK', at: tree.size, why: error.message });
+  }
+  const short = expected.find(({ size }) => size > tree.size);
+  if (short)
+    found.push({
+      verdict: 'LOG_ROLLBACK',
+      at: tree.size,
+      why: `${short.size} leaves were signed, ${tree.size} are there`,
+    });
+  return { found, checkpoint, leaves };
+}
+
+function expectRoot(expected: Checkpoint[], tree: TileTree, found: Verdict[]): void {
+  for (const { size, root } of expected) {
+    if (size === tree.size && !tree.root().equals(root))
+      found.push({ verdict: 'FORK', at: size, why: 'the leaves are not those that were signed' });
+  }
+}
+
+interface PlaceOfSession {
+  id: string;
+  recording: ArchivedRecording | undefined;
+  journal: JournalSnapshot;
+  archive: Archive;
+  leaves: Leaf[];
+  log: SignedLog;
+  nowMicros: number;
+}
+
+async function verifyOne(place: PlaceOfSession): Promise<Omit<SessionReport, 'session'>> {
+  const { id, recording, journal, leaves, log } = place;
+  const idBytes = Buffer.from(parseSessionId(id)!);
+  const live = journal.sessions.find((session) => session.id === id);
+  if (recording) return unlessYounger(await verifyFiles(recording, idBytes, leaves), place.nowMicros);
+  if (!live) {
+    const isRemoved = leaves.some(({ kind }) => kind === 'removed');
+    const verdict = isRemoved ? 'REMOVED' : 'MISSING_SESSION';
+    const why = isRemoved ? 'the log says that it was removed' : 'the log has it, and there is no recording';
+    return { verdict, why, entries: 0, erased: [] };
+  }
+  const lastMicros = log.leaves.at(-1)?.timeMicros ?? 0;
+  try {
+    const entries = damageAsRange(journal.read(live));
+    return unlessYounger(await verifySession({ idBytes, entries, leaves }), lastMicros);
+  } catch (error) {
+    const moved = isMissing(error) ? await place.archive.find(id) : undefined; // sealed while we read
+    if (!moved) throw error;
+    return unlessYounger(await verifyFiles(moved, idBytes, leaves), place.nowMicros);
+  }
+}
+
+async function verifyFiles(
+  recording: ArchivedRecording,
+  idBytes: Buffer,
+  leaves: Leaf[],
+): Promise<Omit<SessionReport, 'session'>> {
+  const opened: FileHandle[] = [];
+  try {
+    const chain = await openReader(`${recording.path}.chain`, opened);
+    const payload = await openReader(`${recording.path}.payload`, opened);
+    return await verifySession({ idBytes, entries: strictEntries({ chain, payload }), leaves });
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    return {
+      verdict: 'TRUNCATED',
+      at: 0,
+      why: 'one of its two files is missing',
+      entries: 0,
+      erased: [],
+    } satisfies Omit<SessionReport, 'session'>;
+  } finally {
+    await Promise.all(opened.map((file) => file.close()));
+  }
+}
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+/** The journal's reader speaks to people; here a verdict is wanted. */
+async function* damageAsRange(entries: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* entries;
+  } catch (error) {
+    throw error instanceof UserError ? new RangeError(error.message) : error;
+  }
+}
+
+/**
+ * A session that runs, begun since the last checkpoint, and one that ended while we looked: the log cannot have them yet. Whatever the
+ * archive has had for longer must be logged.
+ */
+function unlessYounger(found: Omit<SessionReport, 'session'>, thanMicros: number): Omit<SessionReport, 'session'> {
+  const isYounger = found.startedMicros !== undefined && found.startedMicros > thanMicros - youngMicros;
+  if (found.verdict !== 'UNLOGGED' || !isYounger) return found;
+  return { ...found, verdict: 'VALID_OPEN', why: 'begun since the last checkpoint: nothing of it is anchored yet' };
+}
+
+/** Checkpoints come every second; a loaded machine may be late. */
+const youngMicros = 5_000_000;
+
+async function actsOf(dataDir: string, leaves: Leaf[]): Promise<NonNullable<VerifyReport['acts']>> {
+  const committed = new Set(
+    (await readActs(join(dataDir, 'acts'))).map(({ salt, text }) => commitAct(salt, text).toString('hex')),
+  );
+  const logged = leaves.filter(({ kind }) => kind === 'admin');
+  return { logged: logged.length, kept: logged.filter(({ digest }) => committed.has(digest.toString('hex'))).length };
+}
+
+const unknownSession = (dataDir: string, id: string): UserError =>
+  new UserError('HOOP_NOT_FOUND', `there is no session ${id} in ${dataDir}`, { next: 'give its whole id' });
+
+export const isDataDir = (path: string): Promise<boolean> =>
+  access(join(path, 'log')).then(
+    () => true,
+    () => false,
+  );
