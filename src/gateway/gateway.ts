@@ -80,10 +80,9 @@ async function closeAll(opened: Opened): Promise<void> {
 
 async function assemble(
   config: GatewayConfig,
-  options: Required<GatewayOptions>,
+  { log, clock, colocatedKeys }: Required<GatewayOptions>,
   opened: Opened,
 ): Promise<RunningGateway> {
-  const { log, clock, colocatedKeys } = options;
   const { tlsCert, tlsKey, behindProxy, messageBytesMax } = config;
   await loadProtocols();
   const listening = await listenHttp({ host: listenHost(config), port: listenPort(config), tlsCert, tlsKey });
