@@ -22,6 +22,8 @@ export class Witness {
   readonly #list: WitnessList;
   readonly #log: Log;
   readonly #sessions = new Map<string, Watched>();
+  /** How far sessions were seen whose seal was not. */
+  readonly #unsealed = new Map<string, WitnessedHead>();
   /** Seen, and not on the list yet. */
   readonly #unlisted = new Map<string, WitnessedHead>();
   #entriesUnlisted = 0;
@@ -32,10 +34,22 @@ export class Witness {
   private constructor(list: WitnessList, log: Log) {
     this.#list = list;
     this.#log = log;
+    for (const [session, head] of list.open) this.#unsealed.set(session, head);
   }
 
   static async open(stateDir: string, log: Log): Promise<Witness> {
     return new Witness(await WitnessList.open(stateDir), log);
+  }
+
+  /** Sessions whose seal was not seen, newest last: to be shown again after a loss of the link, the agent or the gateway. */
+  get unsealed(): string[] {
+    return [...this.#unsealed.keys()].slice(-unsealedMax);
+  }
+
+  /** The gateway says that it has no recording of a session that was seen here. */
+  missing(session: string): void {
+    const head = this.#unsealed.get(session);
+    if (head) this.#alarm(session, `the gateway has no recording of it, and entry ${head.seq} was seen here`);
   }
 
   /** Checks one entry; undefined when it follows, else why it does not, which holds for the rest of the session. */
@@ -46,13 +60,11 @@ export class Witness {
     try {
       if (watched.sealed) throw new ChainFault(watched.chain.seq, 'stands after the seal');
       watched.chain.follow(entry);
+      this.#compare(session, watched.chain, decodeHeader(entry).kind === 'seal');
     } catch (error) {
       if (!(error instanceof ChainFault)) throw error;
       watched.fault = refused(session, error.message);
-      this.#log.error(
-        { session, why: error.message },
-        'ALARM: the gateway’s record of a session is not whole; nothing more of it is let through',
-      );
+      this.#alarm(session, error.message);
       for (const wake of watched.waiting) wake();
       return { session, why: error.message };
     }
@@ -91,6 +103,23 @@ export class Witness {
     await this.#list.close();
   }
 
+  /** What is shown again has to be what was seen, and to go as far. */
+  #compare(session: string, chain: SessionChain, isSeal: boolean): void {
+    const seen = this.#unsealed.get(session);
+    const seq = chain.seq - 1;
+    if (seen?.seq === seq && seen.hash !== hex(chain.head))
+      throw new ChainFault(seq, 'is not the one that was seen here');
+    if (seen && isSeal && seq < seen.seq)
+      throw new ChainFault(seq, `the record was cut off: it ends here, and entry ${seen.seq} was seen`);
+  }
+
+  #alarm(session: string, why: string): void {
+    this.#log.error(
+      { session, why },
+      'ALARM: the gateway’s record of a session is not whole; nothing more of it is let through',
+    );
+  }
+
   #watch(session: string, sessionId: Uint8Array): Watched {
     const known = this.#sessions.get(session);
     if (known) return known;
@@ -123,9 +152,13 @@ export class Witness {
   }
 
   #remember(session: string, { chain, sealed }: Watched): void {
-    const hash = Buffer.from(chain.head).toString('hex');
-    this.#unlisted.set(session, { session, seq: chain.seq - 1, hash, sealed });
+    const head = { session, seq: chain.seq - 1, hash: hex(chain.head), sealed };
+    const seen = this.#unsealed.get(session);
+    if (seen && head.seq <= seen.seq && !sealed) return; // shown again
     if (sealed) this.#sessions.delete(session);
+    if (sealed) this.#unsealed.delete(session);
+    else this.#unsealed.set(session, head);
+    this.#unlisted.set(session, head);
     if (++this.#entriesUnlisted >= limits.witnessEntries) void this.#write();
     else this.#timer ??= setTimeout(() => void this.#write(), limits.witnessMillis);
   }
@@ -155,6 +188,11 @@ export class Witness {
     for (const { waiting } of this.#sessions.values()) for (const wake of waiting) wake();
   }
 }
+
+/** Asked for at once; those before them stay on the list, where `hoop agent witness` shows them. */
+const unsealedMax = 10_000;
+
+const hex = (hash: Uint8Array): string => Buffer.from(hash).toString('hex');
 
 function woken(waiting: Set<() => void>, millisMax: number): Promise<void> {
   return new Promise((resolve) => {

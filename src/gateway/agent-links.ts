@@ -70,7 +70,9 @@ export class AgentLinks {
   /** Called when an agent's link is gone, so that its sessions end. */
   onLost: (link: AgentLink) => void = () => undefined;
   /** Called when an agent refuses to go on with a session, because what it was shown cannot be its record. */
-  onRefused: (session: string, why: string) => void = () => undefined;
+  onRefused: (session: string, why: string, agent: string) => void = () => undefined;
+  /** A session's entries, once it has ended: what an agent is shown again that has not seen the end. */
+  recorded: (session: string, agent: string) => ReturnType<WitnessFeed['recorded']> = async () => undefined;
 
   constructor(registry: AgentRegistry, log: Log, colocatedKeys: ReadonlySet<string> = new Set()) {
     this.#registry = registry;
@@ -95,7 +97,10 @@ export class AgentLinks {
       const { publicKey, colocated = false, version } = welcomed.hello;
       const isColocated = colocated || this.#colocatedKeys.has(publicKey);
       const witness = canWitness(version) && !isColocated ? new WitnessFeed(connection, this.#log) : undefined;
-      if (witness) witness.onRefused = (session, why) => this.onRefused(session, why);
+      if (witness) {
+        witness.onRefused = (session, why) => this.onRefused(session, why, welcomed.agent);
+        witness.recorded = (session) => this.recorded(session, welcomed.agent);
+      }
       const link = createLink(connection, welcomed, { colocated: isColocated, witness });
       this.#links.get(link.agent)?.close('another process of this agent linked');
       this.#links.set(link.agent, link);

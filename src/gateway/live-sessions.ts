@@ -39,7 +39,16 @@ export class LiveSessions {
   constructor(parts: LiveSessionsParts) {
     this.#parts = parts;
     parts.agents.onLost = (link) => this.endWhere((other) => other.link === link, agentLost);
-    parts.agents.onRefused = (id) => void this.endWhere(({ session }) => session.id === id, witnessRefused);
+    parts.agents.onRefused = (id, why, agent) => {
+      void this.endWhere(({ session, link }) => session.id === id && link.agent === agent, witnessRefused);
+      parts.recorder
+        .refusedByWitness({ session: id, agent, why })
+        .catch((error: unknown) => parts.log.error({ error: String(error) }, 'not logged'));
+    };
+    parts.agents.recorded = async (id, agent) => {
+      await this.get(id)?.ended;
+      return parts.recorder.entriesForWitness(id, agent);
+    };
   }
 
   get count(): number {

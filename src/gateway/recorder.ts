@@ -1,4 +1,5 @@
 import { checkedEntries } from '../recording/chain.ts';
+import { decodeEntry, headerBytes } from '../recording/entry-codec.ts';
 import type { Entry } from '../recording/entry.ts';
 import { createGenesis, type SessionFacts } from '../recording/genesis.ts';
 import { parseSessionId, sessionIdBytes } from '../recording/session-id.ts';
@@ -45,6 +46,8 @@ export class Recorder {
   readonly #salts: () => Uint8Array;
   #agentOrdinals: Map<string, number>;
   #ordinal: number;
+  /** Sessions that a witness has refused: as many at most as there are recordings. */
+  readonly #refused = new Set<string>();
   /** What the last failure left is not ended yet. */
   #hasFailed = false;
   #resuming: Promise<Recovered> | undefined;
@@ -185,6 +188,28 @@ export class Recorder {
       });
     }
     yield* checkedEntries({ id, idBytes }, this.#archive.read(recording));
+  }
+
+  /** A session's entries as they are on disk, unchecked; undefined when that agent had no such session. */
+  async entriesForWitness(id: string, agent: string): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const live = this.#journal.session(id);
+    const recording = live ? undefined : await this.#archive.find(id);
+    const read = () => (live ? this.#journal.read(live) : recording && this.#archive.read(recording));
+    for await (const first of read() ?? []) {
+      const isErased = first.length === headerBytes;
+      const body = isErased ? undefined : decodeEntry(first).body;
+      return isErased || (body?.kind === 'genesis' && body.agent === agent) ? read() : undefined;
+    }
+    return undefined;
+  }
+
+  /** An agent says that a record is not what it was shown: that is in the log for good, whatever the record says. Once for each session. */
+  async refusedByWitness(subject: { session: string; agent: string; why: string }): Promise<void> {
+    const { clock, log } = this.#options;
+    if (this.#refused.has(subject.session) || !(await this.entriesForWitness(subject.session, subject.agent))) return;
+    this.#refused.add(subject.session);
+    const at = new Date(clock.nowMicros() / 1000).toISOString();
+    await log?.act(Buffer.from(`${JSON.stringify({ act: 'witness.refused', at, by: subject.agent, subject })}\n`));
   }
 
   /** For those who change by order what was recorded. */

@@ -2,12 +2,13 @@ import { decodeHeader, headerBytes } from '../recording/entry-codec.ts';
 import type { EntryKind } from '../recording/entry.ts';
 import { parseSessionId } from '../recording/session-id.ts';
 import type { Duplex } from '../shared/duplex.ts';
-import { witnessRefusedSchema } from '../shared/handshake.ts';
+import { witnessOpenSchema, witnessRefusedSchema } from '../shared/handshake.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import type { Connection } from '../tunnel/websocket.ts';
 import { writeControl } from '../tunnel/control.ts';
 import {
+  encodeWitnessJson,
   encodeWitnessMessage,
   readWitnessMessages,
   witnessMessageTypes,
@@ -24,6 +25,8 @@ export class WitnessFeed {
   #asked: Promise<void>;
   /** Called when the agent refuses a session. */
   onRefused: (session: string, why: string) => void = () => undefined;
+  /** A session's entries, once it has ended; undefined when there is no recording of it. */
+  recorded: (session: string) => Promise<AsyncIterable<Uint8Array> | undefined> = async () => undefined;
 
   constructor(connection: Connection, log: Log) {
     this.#stream = connection.open();
@@ -41,11 +44,35 @@ export class WitnessFeed {
     await this.#stream.write(messages);
   }
 
+  /** From the genesis entry to the end, headers alone: what the agent has seen of them it has seen. */
+  async #showAgain(sessions: string[]): Promise<void> {
+    for (const session of sessions) {
+      const [idBytes, entries] = [parseSessionId(session), await this.recorded(session)];
+      if (!idBytes || !entries) {
+        await this.#send(encodeWitnessJson({ kind: 'unknown', session }));
+        continue;
+      }
+      try {
+        for await (const entry of entries)
+          await this.#send(encodeWitnessMessage(witnessMessageTypes.entry, idBytes, entry.subarray(0, headerBytes)));
+      } catch (error) {
+        // A recording that cannot be read has been named by recovery; the others are shown all the same.
+        this.#log.error({ session, error: String(error) }, 'the agent could not be shown a recording');
+      }
+    }
+  }
+
   async #listen(): Promise<void> {
     for await (const { type, body } of readWitnessMessages(this.#stream)) {
       if (type !== witnessMessageTypes.json) continue; // of a newer agent
-      const said = witnessRefusedSchema.safeParse(JSON.parse(body.toString('utf8')));
+      const said = witnessRefusedSchema.or(witnessOpenSchema).safeParse(JSON.parse(body.toString('utf8')));
       if (!said.success) continue;
+      if (said.data.kind === 'open') {
+        void this.#showAgain(said.data.sessions).catch((error: unknown) =>
+          this.#log.error({ error: String(error) }, 'the agent could not be shown what was recorded'),
+        );
+        continue;
+      }
       const { session, why } = said.data;
       this.#log.error({ session, why }, 'ALARM: the agent refuses the record of a session');
       this.onRefused(session, why);

@@ -140,5 +140,12 @@ export const witnessRefusedSchema = z.object({
   session: z.string().max(32),
   why: z.string().max(300),
 });
+/** Agent → gateway, first on the witness stream: sessions whose seal it has not seen. The gateway shows each again, from its genesis entry to its end. */
+export const witnessOpenSchema = z.object({
+  kind: z.literal('open'),
+  sessions: z.array(z.string().max(32)).max(10_000),
+});
+/** Gateway → agent: there is no recording of a session that the agent has seen. */
+export const witnessUnknownSchema = z.object({ kind: z.literal('unknown'), session: z.string().max(32) });
 /** Since 1.1 agents witness, unless they run inside the gateway's process. */
 export const canWitness = ({ major, minor }: { major: number; minor: number }): boolean => major > 1 || minor >= 1;

@@ -7,7 +7,7 @@ import { runAgent } from '../../src/agent/agent.ts';
 import { parseAgentConfig } from '../../src/agent/config.ts';
 import { loadAgentKey } from '../../src/agent/key.ts';
 import type { PostgresServer } from '../../src/demo/postgres.ts';
-import { readWitnessMessages } from '../../src/tunnel/witness-frame.ts';
+import { encodeWitnessJson, readWitnessMessages } from '../../src/tunnel/witness-frame.ts';
 import { say } from '../support/frontend-messages.ts';
 import { claiming, hashOf, HostileGateway, resetReason, ShownSession } from '../support/hostile-gateway.ts';
 import { startAnyPostgres } from '../support/postgres.ts';
@@ -80,7 +80,9 @@ test('what was shown whole goes to the resource, and the head is on the list', a
   await stream.write(session.message(entry));
   await claiming(rest, 1).write(say.query('select 41 + 1 as shown_whole'));
   expect(Buffer.from((await rest.read())!).toString('latin1')).toContain('shown_whole');
-  await expect.poll(listed).toContainEqual({ session: session.id, seq: 1, hash: hashOf(entry), sealed: false });
+  await expect
+    .poll(listed, { timeout: 5000 })
+    .toContainEqual({ session: session.id, seq: 1, hash: hashOf(entry), sealed: false });
   expect(readFileSync(join(folder, 'witness.jsonl'), 'utf8')).not.toContain('shown_whole');
 });
 
@@ -127,10 +129,15 @@ test.each(wrongs)(
     for (const message of show(session)) await stream.write(message);
     await claiming(rest, 1).write(say.query(`select 1 as ${marker}`));
     expect(await resetReason(rest)).toMatch(why);
+    const said: unknown[] = [];
     for await (const { body } of readWitnessMessages(stream)) {
-      expect(JSON.parse(body.toString())).toMatchObject({ kind: 'refused', session: session.id });
-      break;
+      said.push(JSON.parse(body.toString()));
+      if (said.length === 2) break;
     }
+    expect(said).toMatchObject([
+      { kind: 'open', sessions: [] },
+      { kind: 'refused', session: session.id },
+    ]);
     expect(logs.join('\n')).toContain('ALARM');
     expect((await open(session, 0)).value).toMatchObject({ kind: 'refused' });
     expect(serverLog()).not.toContain(marker);
@@ -167,7 +174,7 @@ test('the list goes on after a restart, also where a crash cut its last line off
   await link();
   const before = new ShownSession(randomBytes(16));
   await (await gateway.witnessStream()).write(before.message(before.entry(query('before'))));
-  await expect.poll(listed).toHaveLength(1);
+  await expect.poll(listed, { timeout: 5000 }).toHaveLength(1);
   stop.abort();
   await done;
   await gateway[Symbol.asyncDispose]();
@@ -175,6 +182,22 @@ test('the list goes on after a restart, also where a crash cut its last line off
   await link();
   const after = new ShownSession(randomBytes(16));
   await (await gateway.witnessStream()).write(after.message(after.entry(query('after'))));
-  await expect.poll(listed).toHaveLength(2);
+  await expect.poll(listed, { timeout: 5000 }).toHaveLength(2);
   expect(listed()).toMatchObject([{ session: before.id }, { session: after.id }]);
+});
+
+test('a gateway that has no recording of a session that was seen is found out', async () => {
+  await link();
+  const session = new ShownSession(randomBytes(16));
+  await (await gateway.witnessStream()).write(session.message(session.entry(query('seen'))));
+  await expect.poll(listed, { timeout: 5000 }).toHaveLength(1);
+  stop.abort();
+  await done;
+  await gateway[Symbol.asyncDispose]();
+  await link();
+  const stream = await gateway.witnessStream();
+  const { value } = await readWitnessMessages(stream).next();
+  expect(JSON.parse(value!.body.toString())).toEqual({ kind: 'open', sessions: [session.id] });
+  await stream.write(encodeWitnessJson({ kind: 'unknown', session: session.id }));
+  await expect.poll(() => logs.join('\n')).toMatch(/ALARM.*no recording/);
 });

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
@@ -7,6 +8,8 @@ import { hashOf } from '../support/hostile-gateway.ts';
 import { aliceAtOrders, at } from '../support/alice.ts';
 
 const here = aliceAtOrders();
+/** The list is written at most a second after the news. */
+const within = { timeout: 5000 };
 
 const listed = (): Record<string, unknown>[] =>
   readFileSync(join(here.stack.agentStateDir, 'witness.jsonl'), 'utf8')
@@ -24,7 +27,9 @@ test('several programs in one session: the agent’s list ends with the seal of 
     }),
   );
   for (let round = 0; round < 20; round++) {
-    const answers = await Promise.all(clients.map((client, place) => client.query('select $1::int + $2 as sum', [round, place])));
+    const answers = await Promise.all(
+      clients.map((client, place) => client.query('select $1::int + $2 as sum', [round, place])),
+    );
     expect(answers.map(({ rows }) => rows[0].sum)).toEqual([round, round + 1, round + 2]);
   }
   const text = 'x'.repeat(300_000); // more than the agent is given to check
@@ -33,7 +38,7 @@ test('several programs in one session: the agent’s list ends with the seal of 
   await Promise.all(clients.map((client) => client.end()));
   await connected.close();
 
-  await expect.poll(() => listed().find((head) => head['session'] === session && head['sealed'])).toBeDefined();
+  await expect.poll(() => listed().find((head) => head['session'] === session && head['sealed']), within).toBeDefined();
   const archive = new Archive(here.stack.dataDir);
   const entries: Buffer[] = [];
   for await (const entry of archive.read((await archive.find(session))!)) entries.push(entry);
@@ -43,4 +48,50 @@ test('several programs in one session: the agent’s list ends with the seal of 
     hash: hashOf(entries.at(-1)!),
     sealed: true,
   });
+});
+
+async function ask(client: Client, word: string): Promise<void> {
+  expect((await client.query(`select '${word}' as word`)).rows).toEqual([{ word }]);
+}
+
+test('the agent is away when a session ends: it is shown the end when it comes back', async () => {
+  const connected = await here.stack.connect(here.alice);
+  const client = new Client(at(connected));
+  client.on('error', () => undefined); // it is cut off
+  await client.connect();
+  await ask(client, 'before');
+  const { session } = connected;
+  await here.stack.stopAgent();
+  expect(listed().findLast((head) => head['session'] === session)).toMatchObject({ sealed: false });
+  await here.stack.startAgent();
+  await expect.poll(() => listed().find((head) => head['session'] === session && head['sealed']), within).toBeDefined();
+  expect(here.stack.logs.join('\n')).not.toContain('ALARM');
+  await connected.close();
+});
+
+test('a gateway whose record is put back to an earlier one is found out by the agent, and its log says so for good', async () => {
+  const { dataDir } = here.stack;
+  const kept = mkdtempSync(join(tmpdir(), 'hoop-kept-'));
+  const connected = await here.stack.connect(here.alice);
+  const client = new Client(at(connected));
+  client.on('error', () => undefined);
+  await client.connect();
+  await ask(client, 'kept');
+  cpSync(dataDir, kept, { recursive: true });
+  for (let count = 0; count < 10; count++) await ask(client, `lost ${count}`);
+  const { session } = connected;
+  await here.stack.stopAgent();
+  await connected.close();
+  await here.stack.restartGateway(() => {
+    rmSync(dataDir, { recursive: true });
+    cpSync(kept, dataDir, { recursive: true });
+  });
+  rmSync(kept, { recursive: true });
+  await here.stack.startAgent();
+  const alarms = () => here.stack.logs.filter((line) => line.startsWith('ALARM') && line.includes(session));
+  await expect.poll(alarms, within).toHaveLength(2); // the agent's and the gateway's
+  expect(alarms()[0]).toContain('the record was cut off');
+  const acts = join(dataDir, 'acts');
+  const words = () => readdirSync(acts).map((name) => readFileSync(join(acts, name), 'utf8'));
+  await expect.poll(() => words().find((text) => text.includes('witness.refused')), within).toContain(session);
 });

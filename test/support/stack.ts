@@ -26,7 +26,8 @@ export interface Stack extends AsyncDisposable {
   /** Stops the agent, or starts it (again). */
   stopAgent(): Promise<void>;
   startAgent(): Promise<void>;
-  restartGateway(): Promise<void>;
+  /** `meanwhile`: what happens to its data while it is down. */
+  restartGateway(meanwhile?: () => void): Promise<void>;
   session(user: SignedIn, id?: string): Promise<Session>;
   statements(user: SignedIn, id?: string): Promise<Statement[]>;
 }
@@ -112,9 +113,10 @@ export async function startStack({ postgres, settings = {}, resource = {}, ...gi
       await agent?.done;
       agent = undefined;
     },
-    async restartGateway() {
+    async restartGateway(meanwhile) {
       const { host } = new URL(gateway.url);
       await gateway.stop();
+      meanwhile?.();
       gateway = await open(host);
     },
     session: async (user, id = 'last') => (await call(gateway, user, 'GET', `/sessions/${id}`)).body as Session,
