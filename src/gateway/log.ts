@@ -153,6 +153,7 @@ export class TransparencyLog {
     kind: 'erased' | 'removed',
     leaves: readonly Pick<Leaf, 'subject' | 'number' | 'digest'>[],
   ): Promise<void> {
+    await this.checkpoint(); // what is said of a session stands behind its OPEN, also where it has only just ended
     for (const { subject, number, digest } of leaves) this.#add(kind, subject, number, digest);
     await this.checkpoint();
   }

@@ -24,7 +24,7 @@ interface Ended {
 /** Removes the recordings whose time is over, after the log has it that they will be removed; their sessions' ids. */
 export async function removeExpired(parts: RetentionParts): Promise<string[]> {
   const expired = await expiredRecordings(parts);
-  // Nothing is awaited between the look at the holds and the leaves: whoever holds one later is told that it is gone.
+  // Orders follow one another (recordings.ts): whoever holds one later is told that it is gone.
   const free = expired.filter(({ recording }) => !parts.registry.heldBy(recording.id));
   if (free.length === 0) return [];
   for (const { recording, agent, agentOrdinal } of free) parts.registry.removing(recording.id, agent, agentOrdinal);

@@ -92,7 +92,7 @@ test('what is erased is nowhere, the rest verifies, and replay says when and by 
 
   expect(filesWith('sesame')).toEqual([]);
   expect(await archived(session)).not.toContain('sesame');
-  expect(await verified(session)).toMatchObject({ verdict: 'VALID_ERASED' });
+  expect(await verified(session)).toMatchObject({ verdict: 'VALID_ERASED', why: expect.stringContaining('erased') });
   const shown = await stack.statements(users['ada']!, session);
   expect(shown.find((one) => one.seq === seq)).toMatchObject({
     text: null,

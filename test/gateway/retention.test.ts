@@ -93,6 +93,18 @@ test('without a period recordings are kept for ever; a hold stops removal until 
   expect(await inArchive(kept)).toEqual([]);
 });
 
+test('what is erased before the log had heard of its session stands behind its OPEN, and verifies', async () => {
+  const kept = await start(undefined);
+  const session = kept.logged.recorder.recorder.openSession(sessionFacts());
+  session.stream(1).append(query('select sesame'));
+  await session.seal('client_closed');
+  const by = { user: 'root', via: 'sign-in' } as never;
+  await kept.recordings.erase({ session: session.id, seq: 2, only: false, reason: undefined }, by);
+  const kinds = (await kept.logged.leaves()).map(({ kind }) => kind);
+  expect(kinds.indexOf('open')).toBeLessThan(kinds.indexOf('erased'));
+  expect(await verdictOf(kept, session.id)).toBe('VALID_ERASED');
+});
+
 test('an erasure and a removal that a crash cut off behind their leaves are finished at the next start', async () => {
   const kept = await start(undefined);
   const erased = await recorded(kept, 'orders', 'select sesame');
