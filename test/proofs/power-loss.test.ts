@@ -81,7 +81,7 @@ describe.runIf(shimWorks)('power loss', () => {
         rmSync(dataDir, { recursive: true });
       }
     },
-    30 * 60_000,
+    4 * 60 * 60_000,
   );
 
   it('would notice a record that is not synced', async () => {

@@ -20,7 +20,8 @@ export default class GatewayStart extends BaseCommand<typeof GatewayStart> {
     'log-level': Flags.string({ description: 'debug, info, warn, error or silent' }),
     'message-bytes-max': Flags.integer({ description: 'largest message of a resource’s protocol, in bytes' }),
     retention: Flags.string({
-      description: 'how long recordings are kept after their end: 90d, 52w (default: for ever; by resource in hoop.yaml)',
+      description:
+        'how long recordings are kept after their end: 90d, 52w (default: for ever; by resource in hoop.yaml)',
     }),
   };
 
