@@ -144,7 +144,12 @@ export class ClientStream {
     return reason;
   }
 
-  async #serve({ startup, leftover, cancelKeyBytes, greet }: Extract<Admission, { kind: 'admitted' }>): Promise<string> {
+  async #serve({
+    startup,
+    leftover,
+    cancelKeyBytes,
+    greet,
+  }: Extract<Admission, { kind: 'admitted' }>): Promise<string> {
     const { protocol, policy, credential, record, durable, clock, held, messageBytesMax } = this.#context;
     for (const [name, value] of Object.entries(startup.parameters)) record.append({ kind: 'state', name, value });
     await durable(); // start-up parameters act at the resource too
