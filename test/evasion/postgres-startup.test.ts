@@ -6,6 +6,7 @@ import { postgresServers } from '../support/postgres.ts';
 import { startupPacket } from '../support/raw-client.ts';
 import { RecordedGateway, type RecordedSession } from '../support/recorded-gateway.ts';
 import { logEverything } from '../support/server-log.ts';
+import { until } from '../support/until.ts';
 
 const request = (code: number, rest = ''): Buffer => {
   const bytes = Buffer.alloc(8 + rest.length);
@@ -229,7 +230,8 @@ describe.each(postgresServers)('start-up before $name', ({ start }) => {
     const client = await session.open({ version: protocol32 });
     const key = client.received.find(({ type }) => type === 'K')!.body;
     expect(key.length).toBeGreaterThan(8);
-    client.send(say.query('select pg_sleep(60)'));
+    client.send(say.query('select pg_sleep(60), 3.2'));
+    await until(() => gateway.executed('').includes('select pg_sleep(60), 3.2')); // a cancel of what does not run yet is lost
     const canceller = await session.dial();
     canceller.send(request(80_877_102, key.toString('latin1')));
     await client.until(() => client.types().endsWith('EZ'));

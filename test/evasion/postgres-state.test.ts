@@ -10,6 +10,7 @@ import type { RawClient } from '../support/raw-client.ts';
 import { RecordedGateway } from '../support/recorded-gateway.ts';
 import { run } from '../support/run.ts';
 import { logEverything } from '../support/server-log.ts';
+import { until } from '../support/until.ts';
 
 const cancelRequest = (key: Buffer): Buffer => {
   const bytes = Buffer.alloc(8);
@@ -69,6 +70,7 @@ describe.each(postgresServers)('what changes the meaning of statements, on $name
       const other = await session.open();
       client.send(say.query('select pg_sleep(60)'));
       other.send(say.query('select pg_sleep(1)'));
+      await until(() => gateway.executed('').includes('select pg_sleep(60)')); // a cancel of what does not run yet is lost
       const canceller = await session.dial();
       canceller.send(cancelRequest(key));
       await client.until(() => client.types().endsWith('EZ'));
