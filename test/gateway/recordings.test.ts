@@ -101,7 +101,9 @@ test('what is erased is nowhere, the rest verifies, and replay says when and by 
   const { statements } = await stack.session(users['ada']!, session);
   expect(statements).toBe(2);
 
+  const before = other.states.length;
   await stack.restartGateway();
+  await other.until('ready', before); // the agent is back for the tests that follow
   expect(filesWith('sesame')).toEqual([]);
   expect((await stack.statements(users['ada']!, session)).map(({ erased }) => erased?.by)).toContain('root');
   await other.close();
