@@ -43,11 +43,12 @@ describe('the registry', () => {
   it('of a newer hoop is not touched', () => {
     registry.close();
     const database = new Database(join(dataDir, 'registry.db'));
+    const [{ user_version: known }] = database.pragma('user_version') as [{ user_version: number }];
     database.pragma('user_version = 999');
     database.close();
     expect(() => openRegistry(dataDir)).toThrow(/newer hoop/);
     const again = new Database(join(dataDir, 'registry.db'));
-    again.pragma('user_version = 1');
+    again.pragma(`user_version = ${known}`);
     again.close();
     registry = openRegistry(dataDir, clock);
   });
