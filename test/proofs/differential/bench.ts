@@ -59,16 +59,12 @@ export class Bench {
   async play(scripts: readonly Script[]): Promise<string[]> {
     const user = await this.#signedIn();
     const local = await this.#stack.connect(user);
-    const named = scripts.map((script) => ({ script, name: `${local.session} ${script.seed}` }));
-    const waiting = [...named];
+    const named: { script: Script; name: string }[] = [];
+    const waiting = [...scripts];
     const play = async (place: number) => {
       const player = new Player({ ...local, parameters: { search_path: `w${place},public` } });
-      for (let next = waiting.shift(); next; next = waiting.shift()) {
-        const { script, name } = next;
-        await player.play(script, name).catch((error: unknown) => {
-          throw new Error(`HOOP_PROVE_SEED=${script.seed}: ${String(error)}\n${shown(script)}`, { cause: error });
-        });
-      }
+      for (let script = waiting.shift(); script; script = waiting.shift())
+        named.push({ script, name: await this.#played(player, script, local.session) });
       await player.close();
       this.tally.ended += player.ended;
     };
@@ -83,6 +79,17 @@ export class Bench {
     );
     this.#log.forget();
     return found;
+  }
+
+  /** The name under which it stands in both accounts. */
+  async #played(player: Player, script: Script, session: string): Promise<string> {
+    let name = `${session} ${script.seed}`;
+    try {
+      while (!(await player.play(script, name))) name += ' again';
+      return name;
+    } catch (error) {
+      throw new Error(`HOOP_PROVE_SEED=${script.seed}: ${String(error)}\n${shown(script)}`, { cause: error });
+    }
   }
 
   #compare(script: Script, statements: readonly Statement[] = [], logged: readonly Ran[]): string[] {

@@ -31,12 +31,14 @@ export class Player {
     this.#login = login;
   }
 
-  async play(script: Script, name: string): Promise<void> {
+  /** False if the connection had ended since the last script (a server that crashed ends them all): nothing was played. */
+  async play(script: Script, name: string): Promise<boolean> {
     const client = (this.#client ??= await opened(this.#login));
     if (!(await rowOf(client, say.query(beginning(name))))) return this.#lost();
     await followed(client, script);
     if (script.hangsUp) await client.close();
     await this.#tidy(client);
+    return true;
   }
 
   /** The gateway may end a stream of which nobody can tell what is skipped; the record must say so. */
@@ -45,9 +47,10 @@ export class Player {
     if (!(await rowOf(client, say.query(farewell)))) this.#lost();
   }
 
-  #lost(): void {
+  #lost(): false {
     this.ended++;
     this.#client = undefined;
+    return false;
   }
 
   async close(): Promise<void> {
