@@ -221,13 +221,14 @@ async function openResource(
   return ready;
 }
 
-const offered = ({ name, protocol, address, database, tls, results, redact }: ResourceConfig) => ({
+const offered = ({ name, protocol, address, database, tls, results, sandbox, redact }: ResourceConfig) => ({
   name,
   protocol,
   address,
   database: database ?? protocolNamed(protocol)?.defaultDatabase(name) ?? name,
   tls: tls.mode,
   results,
+  ...(sandbox && { sandbox }),
   ...(redact && { redact }),
 });
 

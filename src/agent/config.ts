@@ -35,6 +35,8 @@ const resourceConfigSchema = z.strictObject({
   credentials: z.strictObject({ user: z.string().min(1), password: secretSchema.optional() }),
   /** What the record keeps of results: a digest, or the rows too, up to a bound (limits.resultBytesKeptMax). */
   results: z.enum(['digest', 'rows']).default('digest'),
+  /** Recorded sessions may be run again here. */
+  sandbox: z.boolean().optional(),
   /** What the record leaves out besides passwords; absent: all that the protocol knows. */
   redact: z.array(z.enum(['pgcrypto'])).optional(),
 });

@@ -126,6 +126,8 @@ export const resourceSchema = z.object({
   /** Always true: there is no switch. */
   recorded: z.literal(true),
   results: z.enum(['digest', 'rows']),
+  /** May recorded sessions be run again there (`sandbox: true` in agent.yaml)? */
+  sandbox: z.boolean().default(false),
   /** May the caller connect? */
   granted: z.boolean(),
 });
@@ -210,6 +212,8 @@ export const killSessionSchema = z.object({ reason: z.string().max(200).optional
 
 /** GET /sessions/:id/export → a tar file (recording/export-format.ts). `heldSize`: with a proof from that size of the log on. */
 export const exportQuerySchema = z.object({ heldSize: z.coerce.number().int().min(1).optional() });
+
+/** GET /sessions/:id/entries → all entries as they are on disk (docs/recording-format.md), each behind its length (u32). */
 
 /** GET /sessions/:id/statements → application/x-ndjson, one Statement a line, in order. */
 export const statementSchema = z.object({

@@ -85,6 +85,8 @@ export const linkResourceSchema = z.object({
   database: z.string().max(63).nullable(),
   tls: z.string().max(16),
   results: z.enum(['digest', 'rows']).default('digest'),
+  /** Its owner says that recorded sessions may be run again there. */
+  sandbox: z.boolean().optional(),
   /** What the record leaves out besides passwords; absent: all that the protocol knows. */
   redact: z.array(z.string().max(32)).max(16).optional(),
 });

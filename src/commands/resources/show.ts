@@ -23,6 +23,7 @@ export default class ResourcesShow extends BaseCommand<typeof ResourcesShow> {
         ['tls', resource.tls],
         ['agent', `${resource.agent} (${resource.online ? 'online' : 'offline'})`],
         ['recorded', `always: every statement before it is forwarded; of results, ${results}`],
+        ['sandbox', resource.sandbox ? 'yes: recorded sessions may be run again here' : 'no'],
         ['you may connect', resource.granted ? `yes: hoop connect ${resource.name}` : 'no: there is no grant for you'],
       ]),
     );

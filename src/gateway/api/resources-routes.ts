@@ -8,7 +8,7 @@ import { named, principalOf, type ApiContext } from './context.ts';
 
 export function registerResources(app: FastifyInstance, { registry, ports }: ApiContext): void {
   const shown = (
-    { name, protocol, agent, address, database, tls, results }: StoredResource,
+    { name, protocol, agent, address, database, tls, results, sandbox }: StoredResource,
     granted: boolean,
   ): Resource => ({
     name,
@@ -20,6 +20,7 @@ export function registerResources(app: FastifyInstance, { registry, ports }: Api
     tls,
     recorded: true,
     results,
+    sandbox: sandbox === true,
     granted,
   });
   /** For whom a resource without a grant does not exist. */

@@ -32,8 +32,9 @@ interface Row {
   version: string | null;
 }
 
-interface ResourceRow extends Omit<StoredResource, 'database'> {
+interface ResourceRow extends Omit<StoredResource, 'database' | 'sandbox'> {
   database_name: string | null;
+  sandbox: number;
 }
 
 const keyFingerprint = (publicKey: string): string =>
@@ -147,8 +148,8 @@ export class Agents {
 function insertResource(sql: Sql, agent: string, resource: LinkResource, at: number): boolean {
   return (
     sql.run(
-      `insert into resources (name, agent, protocol, address, database_name, tls, results, seen_at)
-        values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (name) do nothing`,
+      `insert into resources (name, agent, protocol, address, database_name, tls, results, sandbox, seen_at)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (name) do nothing`,
       resource.name,
       agent,
       resource.protocol,
@@ -156,6 +157,7 @@ function insertResource(sql: Sql, agent: string, resource: LinkResource, at: num
       resource.database,
       resource.tls,
       resource.results,
+      resource.sandbox ? 1 : 0,
       at,
     ) > 0
   );
@@ -169,6 +171,7 @@ const storedResource = (row: ResourceRow): StoredResource => ({
   database: row.database_name,
   tls: row.tls,
   results: row.results,
+  sandbox: row.sandbox === 1,
 });
 
 function badJoinToken(expired: boolean): UserError {

@@ -119,4 +119,8 @@ export const migrations: readonly string[] = [
     removed_at integer not null
   ) strict;
   `,
+  `
+  -- Its owner says that recorded sessions may be run again there.
+  alter table resources add column sandbox integer not null default 0;
+  `,
 ];
