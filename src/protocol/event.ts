@@ -91,7 +91,10 @@ export interface OutcomeEvent {
   errorMessage?: string;
   /** From forwarded to answered, monotonic clock. */
   durationMicros?: number;
-  /** SHA-256 over the result messages as sent (row description, rows, copy data). */
+  /**
+   * SHA-256 over the result messages as sent (row description, rows, copy data), in a row description with zeros for the numbers that a
+   * database gives to its own objects (PostgreSQL).
+   */
   resultDigest?: Uint8Array;
   resultBytes?: number;
   /** Rows that the record keeps, from the first on; absent where it keeps none by policy, or because something was withheld. */

@@ -15,6 +15,7 @@ import {
   headerBytes,
 } from './messages.ts';
 import type { Awaited, Conversation } from './conversation.ts';
+import { withoutObjectNumbers } from './row-description.ts';
 
 const desync = (what: string): ProtocolError =>
   new ProtocolError('desync', `the server sent ${what}, which answers nothing that was asked`);
@@ -108,7 +109,8 @@ export class Answers {
         // A rule can put a second one before the command's tag.
         if (item.kind !== 'query' || (item.phase ?? 'rows') !== 'rows') throw desync('a row description');
         item.phase = 'rows';
-        return this.#whole(item, message);
+        this.#digest(item, withoutObjectNumbers(message));
+        return this.#keep(item, message, true, false);
       case backendType.commandComplete:
         return this.#complete(item, decodeCommandComplete(body));
       case backendType.emptyQueryResponse:
