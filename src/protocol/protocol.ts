@@ -1,6 +1,6 @@
 import type { Clock } from '../shared/clock.ts';
 import type { Duplex } from '../shared/duplex.ts';
-import type { EventSink } from './event.ts';
+import type { EventSink, Sequence, StatementEvent } from './event.ts';
 
 /** A wire protocol: everything the product knows of it. One folder each; `registry.ts` lists them. */
 export interface Protocol {
@@ -27,8 +27,20 @@ export interface Protocol {
   renderCommand?(words: readonly Uint8Array[]): string;
   /** Result messages that the record kept, as tables; values as text, null for NULL. May throw on what it did not write. */
   renderResult?(messages: Uint8Array, resultFormats: readonly number[]): ResultTable[];
+  /** Client side: sends what was recorded again. */
+  readonly again: Again;
   /** The protocol's own fatal error, for streams that never reached a frontend (session ended, gateway away). */
   fatal(code: string, message: string): Uint8Array;
+}
+
+/** What running a recording again needs of a protocol: messages of recorded events. */
+export interface Again {
+  /** The message that gave this event; undefined for a login, which the new connection has behind it. Of withheld text the caller sends nothing. */
+  encode(statement: StatementEvent): Uint8Array | undefined;
+  /** Makes the resource answer what it has got, where it would wait for more. */
+  flush?(): Uint8Array;
+  /** Fails and runs nothing, in the place of a statement of that verb; `verb` is what it is recorded as. */
+  failure?(verb: string): { verb: string; bytes: Uint8Array };
 }
 
 export interface ResultTable {
@@ -221,4 +233,8 @@ export interface Decoder {
   cancel(): boolean;
   /** Bytes of incomplete or waiting messages. */
   readonly heldBytes: number;
+  /** Is an answer to this statement still to come? Also of one that expects no outcome (PostgreSQL: a Sync's ReadyForQuery). */
+  awaits?(of: Sequence): boolean;
+  /** As the resource said last. */
+  readonly inTransaction?: boolean;
 }

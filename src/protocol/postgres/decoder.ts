@@ -1,5 +1,6 @@
 import { ProtocolError } from '../../shared/errors.ts';
 import { ByteRuns } from '../byte-runs.ts';
+import type { Sequence } from '../event.ts';
 import type { Decoder, DecoderOptions, Step, StreamEnd } from '../protocol.ts';
 import { Answers } from './answers.ts';
 import { mayBeSent, runsNothing } from './client-messages.ts';
@@ -76,6 +77,14 @@ class PostgresDecoder implements Decoder {
     if (this.#isOver) return 0; // nothing of it is used any more
     if (this.#isDeaf) return this.#fromResource.heldBytes;
     return this.#fromClient.heldBytes + this.#fromResource.heldBytes + this.#waiting.bytes;
+  }
+
+  get inTransaction(): boolean {
+    return this.#talk.transaction !== 'I';
+  }
+
+  awaits(of: Sequence): boolean {
+    return this.#talk.awaited.some(({ entry }) => entry === of);
   }
 
   client(chunk: Uint8Array): Step {

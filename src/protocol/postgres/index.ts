@@ -7,6 +7,7 @@
 import type { ConnectInfo, LocalEndpoint, Protocol } from '../protocol.ts';
 import { backend } from './backend.ts';
 import { createDecoder } from './decoder.ts';
+import { encodeFailure, encodeFlush, encodeStatement } from './encode-statement.ts';
 import { frontend } from './frontend.ts';
 import { grammar } from './grammar.ts';
 import { encodeErrorResponse } from './messages.ts';
@@ -28,6 +29,7 @@ export const postgres: Protocol = {
   connectInfo,
   renderParameter,
   renderResult,
+  again: { encode: encodeStatement, flush: encodeFlush, failure: encodeFailure },
   fatal: (code, message) => encodeErrorResponse({ severity: 'FATAL', code: sqlStateOf(code), message }),
 };
 

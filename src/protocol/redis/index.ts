@@ -8,6 +8,7 @@
 import type { ConnectInfo, LocalEndpoint, Protocol } from '../protocol.ts';
 import { backend } from './backend.ts';
 import { createDecoder } from './decoder.ts';
+import { encodeStatement } from './encode-statement.ts';
 import { frontend } from './frontend.ts';
 import { encodeError } from './messages.ts';
 import { renderCommand } from './render.ts';
@@ -23,6 +24,7 @@ export const redis: Protocol = {
   connectInfo,
   renderParameter: (_type, _format, value) => renderCommand([value]),
   renderCommand,
+  again: { encode: encodeStatement },
   fatal: (_code, message) => encodeError('ERR', message),
 };
 
