@@ -1,65 +1,77 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import pg from 'pg';
+import type pg from 'pg';
 import { test } from 'vitest';
-import { rssKib, startInstallation } from './installation.ts';
+import { clientOf } from './cells.ts';
+import { startInstallation } from './installation.ts';
+import { median, processorMicros, residentMib } from './machine.ts';
+import { keepResults } from './results.ts';
 
 const entry = fileURLToPath(new URL('../bin/run.js', import.meta.url));
-const streams = 200;
+/** In sessions of 250: one may have 256. */
+const streams = Number(process.env['HOOP_BENCH_STREAMS'] ?? 1000);
+const streamsPerSession = 250;
+const quietMillis = 10_000;
 
 test('starts, and memory at rest', async () => {
-  await using installation = await startInstallation([`max_connections = ${streams + 50}`]);
+  await using installation = await startInstallation({ settings: [`max_connections = ${streams + 100}`] });
   const { cli, gateway } = installation;
   const env = cli.environment();
+  const starts = {
+    'node -e 0': await medianMillis(['-e', '0'], env),
+    'hoop --version': await medianMillis([entry, '--version'], env),
+    'hoop sessions --json': await medianMillis([entry, 'sessions', '--json'], env),
+  };
   console.log('start of a command, milliseconds (median of 11, after a warm-up)');
-  console.log(`  node -e 0               ${await medianMillis(['-e', '0'], env)}`);
-  console.log(`  hoop --version          ${await medianMillis([entry, '--version'], env)}`);
-  console.log(
-    `  hoop sessions --json    ${await medianMillis([entry, 'sessions', '--json'], env)}   (asks the gateway)`,
-  );
+  for (const [name, millis] of Object.entries(starts)) console.log(`  ${name.padEnd(24)} ${millis.toFixed(0)}`);
 
-  const { environment } = await installation.connect();
+  const connected = [await installation.connect()];
   const clients: pg.Client[] = [];
-  await addStreams(clients, 10, environment); // what the first streams load is not the streams' own
-  await quiet();
-  const before = rssKib(gateway);
-  await addStreams(clients, streams, environment);
-  await quiet();
-  const after = rssKib(gateway);
-  console.log('gateway’s resident memory');
-  console.log(`  with one session        ${(before / 1024).toFixed(1)} MiB`);
-  console.log(
-    `  with ${streams} idle streams    ${(after / 1024).toFixed(1)} MiB: ${((after - before) / streams).toFixed(1)} KiB each`,
-  );
+  await addStreams(clients, 10, connected[0]!); // what the first streams load is not the streams' own
+  await pause(3000);
+  const before = residentMib(gateway.pid!).now;
+  while (clients.length < streams) {
+    const last = Math.min(streams, connected.length * streamsPerSession);
+    await addStreams(clients, last, connected.at(-1)!);
+    if (clients.length < streams) connected.push(await installation.connect());
+  }
+  await pause(3000);
+  const after = residentMib(gateway.pid!).now;
+  const micros = processorMicros(gateway.pid!);
+  await pause(quietMillis);
+  const percent = (processorMicros(gateway.pid!) - micros) / (quietMillis * 10);
+  const kibPerStream = ((after - before) * 1024) / streams;
+  console.log('gateway at rest');
+  console.log(`  with one session           ${before.toFixed(1)} MiB`);
+  console.log(`  with ${streams} idle streams     ${after.toFixed(1)} MiB: ${kibPerStream.toFixed(1)} KiB each`);
+  console.log(`  processor time then        ${percent.toFixed(2)} %`);
+  keepResults('idle', { starts, streams, mib: { before, after }, kibPerStream, percent });
   await Promise.all(clients.map((client) => client.end()));
 });
 
-async function addStreams(clients: pg.Client[], count: number, environment: Record<string, string>): Promise<void> {
-  const { PGHOST: host, PGPORT: port, PGUSER: user, PGPASSWORD: password, PGDATABASE: database } = environment;
-  for (let index = 0; index < count; index++) {
-    const client = new pg.Client({
-      host: host!,
-      port: Number(port),
-      user: user!,
-      password: password!,
-      database: database!,
-    });
+async function addStreams(
+  clients: pg.Client[],
+  count: number,
+  { environment }: { environment: Record<string, string> },
+): Promise<void> {
+  while (clients.length < count) {
+    const client = clientOf({ environment });
     await client.connect();
     await client.query('select 1');
     clients.push(client);
   }
 }
 
-async function medianMillis(args: string[], env: Record<string, string>): Promise<string> {
+async function medianMillis(args: string[], env: Record<string, string>): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < 12; round++) {
     const started = performance.now();
     await promisify(execFile)(process.execPath, args, { env });
     if (round > 0) times.push(performance.now() - started);
   }
-  return times.toSorted((a, b) => a - b)[5]!.toFixed(0);
+  return median(times);
 }
 
-/** Lets the garbage of the set-up be collected by itself. */
-const quiet = () => new Promise((resolve) => setTimeout(resolve, 3000));
+/** Lets the garbage of what went before be collected by itself. */
+const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis));

@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { startPostgres, type PostgresServer } from '../src/demo/postgres.ts';
+import { selfSigned } from '../test/support/certificate.ts';
 import { Cli } from '../test/support/cli.ts';
 
 /** Gateway, agent and client as processes of their own, as a user runs them, before a PostgreSQL. */
@@ -10,17 +11,44 @@ export interface Installation extends AsyncDisposable {
   gateway: ChildProcess;
   agent: ChildProcess;
   cli: Cli;
-  /** Starts `hoop connect orders-db`; gives the environment for client programs. */
-  connect(): Promise<{ child: ChildProcess; environment: Record<string, string> }>;
+  /** Starts `hoop connect`, of orders-db unless named; gives the environment for client programs. */
+  connect(resource?: string): Promise<{ child: ChildProcess; environment: Record<string, string> }>;
 }
 
 const password = 'a long enough password';
+/** Where each process leaves a profile of itself. */
+const profiles = process.env['HOOP_BENCH_PROFILES'];
 
-export async function startInstallation(settings: string[] = []): Promise<Installation> {
-  const postgres = await startPostgres({ database: 'orders', settings });
-  const cli = new Cli({ HOOP_GATEWAY_LOG_LEVEL: 'warn' });
+export interface InstallationOptions {
+  /** One that others use too, and that is not stopped; without it one is started. */
+  postgres?: PostgresServer;
+  /** Lines for the configuration of a PostgreSQL that is started. */
+  settings?: string[];
+  /** TLS on both legs. */
+  tls?: boolean;
+  /** Whole lines of agent.yaml's resources, beside orders-db. */
+  resources?: string[];
+}
+
+export async function startInstallation(options: InstallationOptions = {}): Promise<Installation> {
+  const postgres = options.postgres ?? (await startPostgres({ database: 'orders', settings: options.settings ?? [] }));
+  const certificate = options.tls ? selfSigned('127.0.0.1') : undefined;
+  const cli = new Cli({
+    HOOP_GATEWAY_LOG_LEVEL: 'warn',
+    ...(certificate ? { HOOP_CA_FILE: certificate.caFile } : {}),
+  });
+  if (profiles !== undefined) cli.nodeArgs = ['--cpu-prof', `--cpu-prof-dir=${profiles}`];
   const folder = cli.configDir;
-  const gateway = cli.start(['gateway', 'start', '--data-dir', join(folder, 'gw'), '--listen', '127.0.0.1:0']).child;
+  const tls = certificate ? ['--tls-cert', certificate.caFile, '--tls-key', certificate.keyFile] : [];
+  const gateway = cli.start([
+    'gateway',
+    'start',
+    '--data-dir',
+    join(folder, 'gw'),
+    '--listen',
+    '127.0.0.1:0',
+    ...tls,
+  ]).child;
   const said = await untilSaid(gateway, /--setup-code (\S+) --gateway (\S+)/);
   const [, code, url] = said as unknown as [string, string, string];
   await succeed(
@@ -28,14 +56,13 @@ export async function startInstallation(settings: string[] = []): Promise<Instal
       stdin: password,
     }),
   );
-  await cli.login('root', password, ['--gateway', url]);
-  await succeed(cli.run(['grants', 'add', '--user', 'root', '--resource', 'orders-db']));
+  await cli.login('root', password, ['--gateway', url], certificate ? { ca: certificate.cert } : {});
+  await succeed(cli.run(['grants', 'add', '--user', 'root', '--resource', '*']));
   const { stdout } = await succeed(cli.run(['agents', 'create', 'db-agent', '--json']));
   const { joinToken } = JSON.parse(stdout) as { joinToken: { token: string } };
   writeFileSync(
     join(folder, 'agent.yaml'),
-    `resources: [{ name: orders-db, protocol: postgres, address: "127.0.0.1:${postgres.port}", database: orders,
-      tls: { mode: disable }, credentials: { user: ${postgres.user}, password: ${postgres.password} } }]`,
+    ['resources:', ...[ordersDb(postgres), ...(options.resources ?? [])].map((line) => `  - ${line}`)].join('\n'),
   );
   const agent = cli.start([
     'agent',
@@ -54,8 +81,8 @@ export async function startInstallation(settings: string[] = []): Promise<Instal
     gateway,
     agent,
     cli,
-    async connect() {
-      const { child } = cli.start(['connect', 'orders-db', '--port', '0', '--json']);
+    async connect(resource = 'orders-db') {
+      const { child } = cli.start(['connect', resource, '--port', '0', '--json']);
       children.unshift(child);
       const [line] = await untilSaid(child, /^\{.*\}$/m);
       return { child, environment: (JSON.parse(line!) as { environment: Record<string, string> }).environment };
@@ -63,7 +90,8 @@ export async function startInstallation(settings: string[] = []): Promise<Instal
     async [Symbol.asyncDispose]() {
       for (const child of children) await ended(child);
       cli.remove();
-      await postgres.stop();
+      certificate?.remove();
+      if (!options.postgres) await postgres.stop();
     },
   };
 }
@@ -81,9 +109,9 @@ export function untilSaid(child: ChildProcess, pattern: RegExp): Promise<RegExpE
   });
 }
 
-/** Resident memory of a process in KiB. */
-export const rssKib = ({ pid }: ChildProcess): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+const ordersDb = ({ port, user, password }: PostgresServer): string =>
+  `{ name: orders-db, protocol: postgres, address: "127.0.0.1:${port}", database: orders, tls: { mode: disable },` +
+  ` credentials: { user: ${user}, password: ${password} } }`;
 
 async function succeed(result: ReturnType<Cli['run']>) {
   const { code, stdout, stderr } = await result;
@@ -91,9 +119,9 @@ async function succeed(result: ReturnType<Cli['run']>) {
   return { stdout };
 }
 
-function ended(child: ChildProcess): Promise<unknown> {
+export function ended(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<unknown> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   const closed = new Promise((resolve) => child.once('close', resolve));
-  child.kill('SIGTERM');
+  child.kill(signal);
   return closed;
 }

@@ -8,6 +8,7 @@ export interface Certificate {
   cert: string;
   /** The certificate as a file, to be trusted. */
   caFile: string;
+  keyFile: string;
   remove(): void;
 }
 
@@ -23,6 +24,7 @@ export function selfSigned(name: string, digest = 'sha256'): Certificate {
     key: readFileSync(keyFile, 'utf8'),
     cert: readFileSync(caFile, 'utf8'),
     caFile,
+    keyFile,
     remove: () => rmSync(folder, { recursive: true }),
   };
 }

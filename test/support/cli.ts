@@ -23,6 +23,8 @@ export interface CliOptions {
 /** `hoop` as a person on one machine has it: a real child process of the compiled command line, with a settings folder of its own. */
 export class Cli {
   readonly configDir: string;
+  /** For node itself. */
+  nodeArgs: string[] = [];
   readonly #env: Record<string, string>;
   readonly #children = new Set<ChildProcess>();
 
@@ -35,7 +37,9 @@ export class Cli {
     args: string[],
     { env = {}, stdin = '' }: CliOptions = {},
   ): { child: ChildProcess; result: Promise<CliResult> } {
-    const child = spawn(process.execPath, [entry, ...args], { env: { ...this.environment(), ...env } });
+    const child = spawn(process.execPath, [...this.nodeArgs, entry, ...args], {
+      env: { ...this.environment(), ...env },
+    });
     this.#children.add(child);
     let stdout = '';
     let stderr = '';
