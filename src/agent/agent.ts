@@ -49,7 +49,7 @@ const finalCodes = new Set<ErrorCode>(['HOOP_JOIN_TOKEN', 'HOOP_VERSION_SKEW', '
 
 /** Dials out to the gateway and serves its resources until the signal aborts; dials again with backoff and jitter. */
 export async function runAgent(parts: AgentParts): Promise<void> {
-  const witness = parts.colocated ? undefined : await Witness.open(parts.config.stateDir, parts.log);
+  const witness = parts.colocated ? undefined : await Witness.open(parts.config.stateDir, parts.key, parts.log);
   try {
     await keepLinked(parts, witness);
   } finally {

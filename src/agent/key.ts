@@ -1,6 +1,8 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cosign, type NoteSignature } from '../recording/note.ts';
+import { agentWitnessKey } from '../recording/witness-key.ts';
 import { UserError } from '../shared/errors.ts';
 
 export interface AgentKey {
@@ -9,6 +11,8 @@ export interface AgentKey {
   /** First start: no key was there before. */
   fresh: boolean;
   sign(message: string): string;
+  /** A checkpoint's text, as a witness; the name of the key is that of `agentWitnessKey`. */
+  cosign(text: string, seconds: number): NoteSignature;
 }
 
 /** The agent's Ed25519 key, made on first start. The join token pins it at the gateway. */
@@ -35,5 +39,9 @@ function agentKey(privateKey: KeyObject, fresh: boolean): AgentKey {
     publicKey: raw.x!,
     fresh,
     sign: (message) => sign(null, Buffer.from(message), privateKey).toString('base64url'),
+    cosign: (text, seconds) => {
+      const { name } = agentWitnessKey(Buffer.from(raw.x!, 'base64url'));
+      return cosign(text, seconds, name, privateKey.export({ format: 'jwk' }));
+    },
   };
 }

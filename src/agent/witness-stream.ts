@@ -1,19 +1,18 @@
 import { sessionIdBytes } from '../recording/session-id.ts';
 import type { Duplex } from '../shared/duplex.ts';
-import { witnessUnknownSchema } from '../shared/handshake.ts';
 import type { Log } from '../shared/log.ts';
+import { toWitnessSchema } from '../shared/witness-messages.ts';
 import { encodeWitnessJson, readWitnessMessages, witnessMessageTypes } from '../tunnel/witness-frame.ts';
 import type { Witness } from './witness.ts';
 
 /** The agent's side of the stream on which the gateway shows what it recorded. Resolves when it ends; never rejects. */
 export async function serveWitness(stream: Duplex, witness: Witness, log: Log): Promise<void> {
   try {
-    await stream.write(encodeWitnessJson({ kind: 'open', sessions: witness.unsealed }));
+    const { unsealed, cosigner } = witness;
+    await stream.write(encodeWitnessJson({ kind: 'open', sessions: unsealed, cosigned: cosigner.size }));
     for await (const { type, body } of readWitnessMessages(stream)) {
-      if (type === witnessMessageTypes.json) {
-        const said = witnessUnknownSchema.safeParse(JSON.parse(body.toString('utf8')));
-        if (said.success) witness.missing(said.data.session);
-      }
+      // Not awaited: what is asked of the cosigner waits for the disk, and entries must not wait for that.
+      if (type === witnessMessageTypes.json) void heard(body, stream, witness, log);
       if (type !== witnessMessageTypes.entry) continue; // of a newer gateway
       const refused = witness.take(body.subarray(0, sessionIdBytes), body.subarray(sessionIdBytes));
       if (refused) await stream.write(encodeWitnessJson({ kind: 'refused', ...refused }));
@@ -25,5 +24,19 @@ export async function serveWitness(stream: Duplex, witness: Witness, log: Log): 
       'the gateway’s record can no longer be seen',
     );
     stream.reset('the witness cannot read this');
+  }
+}
+
+/** Never rejects: a gateway that talks nonsense is not worth the end of the stream, on which entries go on. */
+async function heard(body: Buffer, stream: Duplex, witness: Witness, log: Log): Promise<void> {
+  try {
+    const said = toWitnessSchema.safeParse(JSON.parse(body.toString('utf8')));
+    if (!said.success) return;
+    const { data: message } = said;
+    if (message.kind === 'unknown') witness.missing(message.session);
+    else if (message.kind === 'log') await witness.cosigner.pin(message.key);
+    else await stream.write(encodeWitnessJson(await witness.cosigner.answer(message)));
+  } catch (error) {
+    log.error({ error: String(error) }, 'nothing is cosigned: what the gateway said could not be answered');
   }
 }

@@ -5,6 +5,18 @@ import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { WitnessList, type WitnessedHead } from '../store/witness-list.ts';
+import { Cosigner } from './cosigner.ts';
+import type { AgentKey } from './key.ts';
+
+/** What cannot be the record of a session. */
+interface Refused {
+  session: string;
+  why: string;
+  truncated?: boolean;
+}
+
+/** The record ends before what was seen of it. */
+class CutOff extends ChainFault {}
 
 interface Watched {
   chain: SessionChain;
@@ -31,14 +43,18 @@ export class Witness {
   #writing: Promise<void> = Promise.resolve();
   #failure: UserError | undefined;
 
-  private constructor(list: WitnessList, log: Log) {
+  readonly cosigner: Cosigner;
+
+  private constructor(list: WitnessList, cosigner: Cosigner, log: Log) {
     this.#list = list;
+    this.cosigner = cosigner;
     this.#log = log;
     for (const [session, head] of list.open) this.#unsealed.set(session, head);
   }
 
-  static async open(stateDir: string, log: Log): Promise<Witness> {
-    return new Witness(await WitnessList.open(stateDir), log);
+  static async open(stateDir: string, key: AgentKey, log: Log): Promise<Witness> {
+    const cosigner = await Cosigner.open(stateDir, key, log);
+    return new Witness(await WitnessList.open(stateDir), cosigner, log);
   }
 
   /** Sessions whose seal was not seen, newest last: to be shown again after a loss of the link, the agent or the gateway. */
@@ -53,7 +69,7 @@ export class Witness {
   }
 
   /** Checks one entry; undefined when it follows, else why it does not, which holds for the rest of the session. */
-  take(sessionId: Uint8Array, entry: Buffer): { session: string; why: string } | undefined {
+  take(sessionId: Uint8Array, entry: Buffer): Refused | undefined {
     const session = formatSessionId(sessionId);
     const watched = this.#watch(session, sessionId);
     if (watched.fault) return undefined; // said already
@@ -66,7 +82,7 @@ export class Witness {
       watched.fault = refused(session, error.message);
       this.#alarm(session, error.message);
       for (const wake of watched.waiting) wake();
-      return { session, why: error.message };
+      return { session, why: error.message, ...(error instanceof CutOff && { truncated: true }) };
     }
     watched.sealed = decodeHeader(entry).kind === 'seal';
     this.#remember(session, watched);
@@ -110,7 +126,7 @@ export class Witness {
     if (seen?.seq === seq && seen.hash !== hex(chain.head))
       throw new ChainFault(seq, 'is not the one that was seen here');
     if (seen && isSeal && seq < seen.seq)
-      throw new ChainFault(seq, `the record was cut off: it ends here, and entry ${seen.seq} was seen`);
+      throw new CutOff(seq, `the record was cut off: it ends here, and entry ${seen.seq} was seen`);
   }
 
   #alarm(session: string, why: string): void {

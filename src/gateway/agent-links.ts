@@ -18,7 +18,7 @@ import type { Log } from '../shared/log.ts';
 import { handshakeVersion } from '../shared/version.ts';
 import { checkVersion, readControl, refuseControl, writeControl } from '../tunnel/control.ts';
 import type { Connection } from '../tunnel/websocket.ts';
-import { WitnessFeed, type SessionWitness } from './witness-feed.ts';
+import { WitnessFeed, type Refused, type SessionWitness } from './witness-feed.ts';
 
 /** What the links need from the registry. */
 export interface AgentRegistry {
@@ -70,7 +70,9 @@ export class AgentLinks {
   /** Called when an agent's link is gone, so that its sessions end. */
   onLost: (link: AgentLink) => void = () => undefined;
   /** Called when an agent refuses to go on with a session, because what it was shown cannot be its record. */
-  onRefused: (session: string, why: string, agent: string) => void = () => undefined;
+  onRefused: (refused: Refused, agent: string) => void = () => undefined;
+  /** Called with the stream on which an agent witnesses, before a word was said on it. */
+  onWitness: (feed: WitnessFeed, agent: string, publicKey: string) => void = () => undefined;
   /** A session's entries, once it has ended: what an agent is shown again that has not seen the end. */
   recorded: (session: string, agent: string) => ReturnType<WitnessFeed['recorded']> = async () => undefined;
 
@@ -98,8 +100,9 @@ export class AgentLinks {
       const isColocated = colocated || this.#colocatedKeys.has(publicKey);
       const witness = canWitness(version) && !isColocated ? new WitnessFeed(connection, this.#log) : undefined;
       if (witness) {
-        witness.onRefused = (session, why) => this.onRefused(session, why, welcomed.agent);
+        witness.onRefused = (refused) => this.onRefused(refused, welcomed.agent);
         witness.recorded = (session) => this.recorded(session, welcomed.agent);
+        this.onWitness(witness, welcomed.agent, publicKey);
       }
       const link = createLink(connection, welcomed, { colocated: isColocated, witness });
       this.#links.get(link.agent)?.close('another process of this agent linked');

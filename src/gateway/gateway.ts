@@ -17,6 +17,7 @@ import { createIdentity, type Identity } from './identity/identity.ts';
 import { listenHttp } from './listen-http.ts';
 import { logDamage } from './log-damage.ts';
 import { accessEnded, LiveSessions, recorderFailed } from './live-sessions.ts';
+import { Cosigning } from './cosigning.ts';
 import { exportSession } from './log-export.ts';
 import { gatewayKeyName } from './log-key.ts';
 import { TransparencyLog } from './log.ts';
@@ -93,10 +94,11 @@ async function assemble(
     void sessions.endWhere(() => true, recorderFailed);
   };
   const stores = await openStores({ config, clock, log, onFailure, opened });
-  const { registry, catalog, recorder, transparency } = stores;
+  const { registry, catalog, recorder, transparency, cosigning } = stores;
   logDamage(recorder, config.dataDir, log);
   const identity = await createIdentity({ publicUrl: url, registry, clock });
   const agents = new AgentLinks(loggedAgents(registry.agents, transparency), log, colocatedKeys);
+  agents.onWitness = (feed, agent, publicKey) => cosigning.attend(feed, agent, publicKey);
   const sessions = new LiveSessions({
     agents,
     recorder,
@@ -116,6 +118,7 @@ async function assemble(
     registry,
     ports,
     transparency,
+    cosigning,
     behindProxy,
     clock,
     log,
@@ -142,6 +145,12 @@ async function assemble(
 /** What the API may ask of the rest. */
 function apiPorts(sources: ApiSources): ApiPorts {
   const { dataDir, agents, catalog, recorder, recordings, registry, sessions, transparency, recordAct } = sources;
+  const exported = (id: string, heldSize: number | undefined) => {
+    const agentKey = registry.agents.publicKey(catalog.agentOf(id) ?? '');
+    const checkpointOver = (size: number) =>
+      sources.cosigning.checkpointOver(size, agentKey, limits.cosignatureMillisMax);
+    return exportSession({ dataDir, id, log: transparency, heldSize, checkpointOver });
+  };
   return {
     agents: {
       online: (agent) => agents.byAgent(agent),
@@ -151,7 +160,7 @@ function apiPorts(sources: ApiSources): ApiPorts {
       catalog,
       recorder,
       sessions,
-      (id, heldSize) => exportSession({ dataDir, id, log: transparency, heldSize }),
+      exported,
       (id, seq) => registry.recordings.erasure(id, seq),
     ),
     recordings,
@@ -168,6 +177,7 @@ interface ApiSources {
   registry: Registry;
   sessions: LiveSessions;
   transparency: TransparencyLog;
+  cosigning: Cosigning;
   recordAct: RecordAct;
 }
 
@@ -240,7 +250,26 @@ async function openStores({ config, clock, log: operatorLog, onFailure, opened }
   const recordAct = actRecorder({ transparency: log, clock, log: operatorLog });
   const recordings = await openRecordings({ ...stores, config, clock, log: operatorLog, recordAct });
   opened.push(() => recordings.close());
-  return { ...stores, recordAct, recordings };
+  return { ...stores, recordAct, recordings, cosigning: await openCosigning({ dataDir, log, operatorLog, recordAct }) };
+}
+
+/** An agent that does not cosign has said that the log is not the one it has seen: once a run, in the log itself. */
+function openCosigning(parts: {
+  dataDir: string;
+  log: TransparencyLog;
+  operatorLog: Log;
+  recordAct: RecordAct;
+}): Promise<Cosigning> {
+  const { operatorLog, recordAct, ...rest } = parts;
+  const said = new Set<string>();
+  const onDeclined = (agent: string, subject: { verdict: string; why: string }): void => {
+    if (said.has(agent)) return;
+    said.add(agent);
+    recordAct({ act: 'witness.declined', by: agent, via: 'link', subject }).catch((error: unknown) =>
+      operatorLog.error({ error: String(error) }, 'not logged'),
+    );
+  };
+  return Cosigning.open({ ...rest, operatorLog, onDeclined });
 }
 
 /** A key that an agent is pinned to from now on has its leaf. */

@@ -14,6 +14,7 @@ import type { Identity } from './identity/identity.ts';
 import { registerProvider } from './identity/mount-provider.ts';
 import { registerPages } from './identity/pages/routes.ts';
 import type { Principal } from './identity/principal.ts';
+import type { Cosigning } from './cosigning.ts';
 import { registerLog } from './log-routes.ts';
 import type { TransparencyLog } from './log.ts';
 
@@ -25,6 +26,8 @@ export interface HttpParts {
   ports: ApiPorts;
   /** Served under `/log/`. */
   transparency?: TransparencyLog;
+  /** Who cosigns it. */
+  cosigning?: Cosigning;
   /** X-Forwarded-* of loopback and private addresses is believed. */
   behindProxy: boolean;
   clock?: Clock;
@@ -60,12 +63,18 @@ export async function createHttp(parts: HttpParts): Promise<Http> {
   app.setErrorHandler(sendApiError);
   app.setNotFoundHandler((request, reply) => sendApiError(unknownRoute(), request, reply));
   // `gateway`: the one address that tokens and proofs are made for, whatever name it was reached by.
-  app.get('/healthz', async () => ({ status: 'ok', version, gateway: identity.publicUrl }));
+  app.get('/healthz', async () => ({
+    status: 'ok',
+    version,
+    gateway: identity.publicUrl,
+    ...(parts.cosigning && { log: logStanding(parts.cosigning) }),
+  }));
   app.get('/', async (_request, reply) => reply.redirect(`${oidcPath}/device`));
   await app.register(async (scope) => registerPages(scope, { identity, registry }));
   await app.register(async (scope) => registerProvider(scope, identity), { prefix: oidcPath });
-  const { transparency } = parts;
-  if (transparency) await app.register(async (scope) => registerLog(scope, transparency), { prefix: '/log' });
+  const { transparency, cosigning } = parts;
+  if (transparency)
+    await app.register(async (scope) => registerLog(scope, transparency, cosigning), { prefix: '/log' });
   await app.register(async (scope) => registerApi(scope, { registry, identity, ports, clock }), { prefix: apiPrefix });
   await app.ready();
   server.on('request', answer!);
@@ -84,6 +93,12 @@ export async function createHttp(parts: HttpParts): Promise<Http> {
     },
   };
 }
+
+/** An agent that refuses to cosign is for whoever watches the gateway: its log is not the one that was there. */
+const logStanding = ({ standings }: Cosigning) => ({
+  cosigning: standings.filter(({ declined }) => declined === undefined).length,
+  declined: standings.filter(({ declined }) => declined !== undefined).length,
+});
 
 /** Administrative acts are at least in the gateway's log. */
 const logAct =

@@ -39,7 +39,7 @@ export class LiveSessions {
   constructor(parts: LiveSessionsParts) {
     this.#parts = parts;
     parts.agents.onLost = (link) => this.endWhere((other) => other.link === link, agentLost);
-    parts.agents.onRefused = (id, why, agent) => {
+    parts.agents.onRefused = ({ session: id, why }, agent) => {
       void this.endWhere(({ session, link }) => session.id === id && link.agent === agent, witnessRefused);
       parts.recorder
         .refusedByWitness({ session: id, agent, why })

@@ -15,6 +15,8 @@ export interface ExportRequest {
   id: string;
   log: TransparencyLog;
   heldSize: number | undefined;
+  /** A checkpoint over at least so many leaves; absent: the last one. */
+  checkpointOver?: (size: number) => Promise<string>;
 }
 
 /**
@@ -48,8 +50,10 @@ async function* fileOf(name: string, path: string): AsyncGenerator<Uint8Array> {
   yield tarPadding(size);
 }
 
-async function textsOf({ id, log, heldSize }: ExportRequest): Promise<[name: string, text: string][]> {
-  const checkpoint = (await log.checkpointNow)!;
+async function textsOf({ id, log, heldSize, checkpointOver }: ExportRequest): Promise<[name: string, text: string][]> {
+  const places = leavesAbout(log, id).filter((place) => place < log.signedSize);
+  const least = Math.max((places.at(-1) ?? 0) + 1, heldSize ?? 0);
+  const checkpoint = (await checkpointOver?.(least)) ?? (await log.checkpointNow)!;
   const { size } = parseCheckpoint(checkpoint).checkpoint;
   const texts: [string, string][] = [
     [exportNames.checkpoint, checkpoint],
@@ -59,7 +63,7 @@ async function textsOf({ id, log, heldSize }: ExportRequest): Promise<[name: str
     const proof = await consistencyProof(heldSize, size, log.store.readHash);
     texts.push([exportNames.consistency, formatConsistency(heldSize, proof)]);
   }
-  for (const index of leavesAbout(log, id).filter((place) => place < size)) {
+  for (const index of places) {
     const hashes = (await inclusionProof(index, size, log.store.readHash)).map((hash) => Buffer.from(hash));
     texts.push([proofName(index), formatTlogProof({ extra: await log.store.leaf(index), index, hashes, checkpoint })]);
   }

@@ -1,18 +1,22 @@
 import type { FastifyInstance } from 'fastify';
 import { parseTilePath } from '../recording/merkle-tiles.ts';
 import { unknownRoute } from './api/routes.ts';
+import type { Cosigning } from './cosigning.ts';
 import type { TransparencyLog } from './log.ts';
 
 /**
- * `/log/` as C2SP tlog-tiles has it: checkpoint, tiles and bundles, and the verifier key beside them. Open to everybody: leaves name
+ * `/log/` as C2SP tlog-tiles has it: checkpoint, tiles and bundles, and beside them the verifier key and who cosigns. Open to everybody: leaves name
  * nobody and quote nothing, and whoever watches the log must not need the gateway's leave.
  */
-export function registerLog(app: FastifyInstance, log: TransparencyLog): void {
+export function registerLog(app: FastifyInstance, log: TransparencyLog, cosigning?: Cosigning): void {
   app.get('/checkpoint', async (_request, reply) =>
     reply
       .type('text/plain; charset=utf-8')
       .header('cache-control', 'no-cache')
-      .send(await log.store.checkpoint()),
+      .send((await cosigning?.checkpoint()) ?? (await log.store.checkpoint())),
+  );
+  app.get('/witnesses', async (_request, reply) =>
+    reply.header('cache-control', 'no-cache').send({ witnesses: cosigning?.standings ?? [] }),
   );
   app.get('/key', async (_request, reply) =>
     reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(`${log.verifierKey}\n`),

@@ -69,6 +69,8 @@ export class TransparencyLog {
   #running: Promise<void> | undefined;
   #failingSince: number | undefined;
   #failure: UserError | undefined;
+  /** Called with each new checkpoint; what it does is not waited for. */
+  onPublished: (note: string, size: number) => void = () => undefined;
 
   private constructor(options: LogOptions, parts: { store: LogStore; acts: ActStore; sessions: LoggedSessions }) {
     this.#options = options;
@@ -203,8 +205,10 @@ export class TransparencyLog {
     const size = this.#store.size;
     const text = checkpointText({ origin: this.key.name, size, root: this.#store.root() });
     const signature = signNote(text, this.key.name, this.#options.key);
-    await this.#store.publish(formatNote({ text, signatures: [signature] }));
+    const note = formatNote({ text, signatures: [signature] });
+    await this.#store.publish(note);
     this.#signedSize = size;
+    this.onPublished(note, size);
   }
 
   /** What became durable of live sessions since the last time. */

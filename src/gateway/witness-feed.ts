@@ -2,9 +2,15 @@ import { decodeHeader, headerBytes } from '../recording/entry-codec.ts';
 import type { EntryKind } from '../recording/entry.ts';
 import { parseSessionId } from '../recording/session-id.ts';
 import type { Duplex } from '../shared/duplex.ts';
-import { witnessOpenSchema, witnessRefusedSchema } from '../shared/handshake.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
+import {
+  fromWitnessSchema,
+  type WitnessCheckpoint,
+  type WitnessCosigned,
+  type WitnessDeclined,
+  type WitnessRefused,
+} from '../shared/witness-messages.ts';
 import type { Connection } from '../tunnel/websocket.ts';
 import { writeControl } from '../tunnel/control.ts';
 import {
@@ -18,18 +24,28 @@ import {
 /** What the agent gets whole, salt and payload: what is about to reach its resource. Of the rest (who asked, what came back) the header. */
 const shownWhole: ReadonlySet<EntryKind> = new Set(['statement', 'data', 'state', 'cancel']);
 
+/** Of a session: why what was shown cannot be its record, and whether it ends before what the agent has seen. */
+export type Refused = Required<Pick<WitnessRefused, 'session' | 'why' | 'truncated'>>;
+
 /** The stream of one link on which the agent is shown what was recorded, before it gets what is the record of. */
 export class WitnessFeed {
   readonly #stream: Duplex;
   readonly #log: Log;
+  /** Of the link. */
+  readonly closed: Promise<unknown>;
   #asked: Promise<void>;
   /** Called when the agent refuses a session. */
-  onRefused: (session: string, why: string) => void = () => undefined;
+  onRefused: (refused: Refused) => void = () => undefined;
+  /** Called with the agent's first words: how many leaves of the log it has cosigned; undefined in an agent that does not. */
+  onOpen: (cosigned: number | undefined) => void = () => undefined;
+  onCosigned: (cosigned: WitnessCosigned) => void = () => undefined;
+  onDeclined: (declined: WitnessDeclined) => void = () => undefined;
   /** A session's entries, once it has ended; undefined when there is no recording of it. */
   recorded: (session: string) => Promise<AsyncIterable<Uint8Array> | undefined> = async () => undefined;
 
   constructor(connection: Connection, log: Log) {
     this.#stream = connection.open();
+    this.closed = connection.closed;
     this.#log = log;
     this.#asked = writeControl(this.#stream, { kind: 'witness' });
     this.#asked.catch(() => undefined); // the link is closing
@@ -38,6 +54,16 @@ export class WitnessFeed {
 
   session(): SessionWitness {
     return new SessionWitness((messages) => this.#send(messages));
+  }
+
+  /** The key of the gateway's log. */
+  showLog(key: string): void {
+    this.#send(encodeWitnessJson({ kind: 'log', key })).catch(() => undefined); // the link is closing
+  }
+
+  /** A checkpoint to cosign. */
+  offer(checkpoint: WitnessCheckpoint): Promise<void> {
+    return this.#send(encodeWitnessJson(checkpoint));
   }
 
   async #send(messages: Buffer): Promise<void> {
@@ -62,20 +88,28 @@ export class WitnessFeed {
     }
   }
 
+  #opened(sessions: string[], cosigned: number | undefined): void {
+    this.onOpen(cosigned);
+    void this.#showAgain(sessions).catch((error: unknown) =>
+      this.#log.error({ error: String(error) }, 'the agent could not be shown what was recorded'),
+    );
+  }
+
+  #refused({ session, why, truncated = false }: WitnessRefused): void {
+    this.#log.error({ session, why }, 'ALARM: the agent refuses the record of a session');
+    this.onRefused({ session, why, truncated });
+  }
+
   async #listen(): Promise<void> {
     for await (const { type, body } of readWitnessMessages(this.#stream)) {
       if (type !== witnessMessageTypes.json) continue; // of a newer agent
-      const said = witnessRefusedSchema.or(witnessOpenSchema).safeParse(JSON.parse(body.toString('utf8')));
+      const said = fromWitnessSchema.safeParse(JSON.parse(body.toString('utf8')));
       if (!said.success) continue;
-      if (said.data.kind === 'open') {
-        void this.#showAgain(said.data.sessions).catch((error: unknown) =>
-          this.#log.error({ error: String(error) }, 'the agent could not be shown what was recorded'),
-        );
-        continue;
-      }
-      const { session, why } = said.data;
-      this.#log.error({ session, why }, 'ALARM: the agent refuses the record of a session');
-      this.onRefused(session, why);
+      const { data: message } = said;
+      if (message.kind === 'open') this.#opened(message.sessions, message.cosigned);
+      else if (message.kind === 'cosigned') this.onCosigned(message);
+      else if (message.kind === 'declined') this.onDeclined(message);
+      else this.#refused(message);
     }
   }
 }

@@ -51,10 +51,11 @@ export function parseVerifierKey(text: string): VerifierKey | undefined {
   return key.id.toString('hex') === match[2] ? key : undefined;
 }
 
-const signatureLine = ({ name, keyId: id, bytes }: NoteSignature): string =>
+/** One line of a note, with its line feed. */
+export const formatSignature = ({ name, keyId: id, bytes }: NoteSignature): string =>
   `— ${name} ${Buffer.concat([id, bytes]).toString('base64')}\n`;
 
-export const formatNote = ({ text, signatures }: Note): string => `${text}\n${signatures.map(signatureLine).join('')}`;
+export const formatNote = ({ text, signatures }: Note): string => `${text}\n${signatures.map(formatSignature).join('')}`;
 
 /** Throws RangeError on anything that is no note. Says nothing about whether a signature holds. */
 export function parseNote(note: string): Note {
@@ -68,7 +69,8 @@ export function parseNote(note: string): Note {
 /** As in Go's golang.org/x/mod/sumdb/note. */
 const signaturesMax = 100;
 
-function parseSignature(line: string): NoteSignature {
+/** Without its line feed. Throws RangeError. */
+export function parseSignature(line: string): NoteSignature {
   const match = /^— ([^\s+]+) ([A-Za-z0-9+/]+=*)$/.exec(line);
   const bytes = Buffer.from(match?.[2] ?? '', 'base64');
   if (!match || bytes.length < 5 || bytes.toString('base64') !== match[2])

@@ -136,18 +136,5 @@ export const resourceReadySchema = z.object({ kind: z.literal('ready'), greeting
 /** First message of every stream that the gateway opens on a link: bytes of a client, or the record that the agent witnesses. */
 export const linkStreamSchema = resourceOpenSchema.or(z.object({ kind: z.literal('witness') }));
 
-/** Agent → gateway on the witness stream: what cannot be the record of that session; nothing more of it reaches the resource. */
-export const witnessRefusedSchema = z.object({
-  kind: z.literal('refused'),
-  session: z.string().max(32),
-  why: z.string().max(300),
-});
-/** Agent → gateway, first on the witness stream: sessions whose seal it has not seen. The gateway shows each again, from its genesis entry to its end. */
-export const witnessOpenSchema = z.object({
-  kind: z.literal('open'),
-  sessions: z.array(z.string().max(32)).max(10_000),
-});
-/** Gateway → agent: there is no recording of a session that the agent has seen. */
-export const witnessUnknownSchema = z.object({ kind: z.literal('unknown'), session: z.string().max(32) });
 /** Since 1.1 agents witness, unless they run inside the gateway's process. */
 export const canWitness = ({ major, minor }: { major: number; minor: number }): boolean => major > 1 || minor >= 1;

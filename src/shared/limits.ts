@@ -48,6 +48,8 @@ export const limits = {
   /** The agent's own list of heads is durable at least that often while there is news (DESIGN 7). */
   witnessMillis: 1_000,
   witnessEntries: 64,
+  /** How long an export waits for its agent's cosignature: agents answer at once, and a person waits. */
+  cosignatureMillisMax: 2_000,
   /** A payload that the agent is given to check; of a larger one it gets the header, so that its memory stays flat. */
   witnessPayloadBytesMax: 256 * 1024,
   /** One message between gateway and witness: such an entry, or the heads of all sessions that an agent has open. */

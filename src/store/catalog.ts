@@ -151,6 +151,11 @@ export class Catalog {
     return row && { id, ordinal: Number(row['ordinal']), startedMicros: Number(row['startedMicros']) };
   }
 
+  agentOf(id: string): string | undefined {
+    const [row] = this.#database.all('select agent from sessions where id = ?', id);
+    return row && String(row['agent']);
+  }
+
   /** Ids of the sessions that have ended. */
   ended(): Set<string> {
     return new Set(this.#database.all(`select id from sessions where state <> 'live'`).map((row) => String(row['id'])));

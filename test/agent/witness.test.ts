@@ -197,7 +197,7 @@ test('a gateway that has no recording of a session that was seen is found out', 
   await link();
   const stream = await gateway.witnessStream();
   const { value } = await readWitnessMessages(stream).next();
-  expect(JSON.parse(value!.body.toString())).toEqual({ kind: 'open', sessions: [session.id] });
+  expect(JSON.parse(value!.body.toString())).toEqual({ kind: 'open', sessions: [session.id], cosigned: 0 });
   await stream.write(encodeWitnessJson({ kind: 'unknown', session: session.id }));
   await expect.poll(() => logs.join('\n')).toMatch(/ALARM.*no recording/);
 });

@@ -95,6 +95,11 @@ export class Agents {
     return this.#sql.get<{ name: string }>('select name from agents where public_key = ?', publicKey)?.name;
   }
 
+  /** The key that an agent is pinned to, base64url; undefined until it joined. */
+  publicKey(agent: string): string | undefined {
+    return this.#sql.get<Row>('select * from agents where name = ?', agent)?.public_key ?? undefined;
+  }
+
   /** Uses up the token and pins the key (in the place of an older one); the agent's name. Throws HOOP_JOIN_TOKEN. */
   joinAgent(joinToken: string, publicKey: string): string {
     return this.#sql.transaction(() => {
