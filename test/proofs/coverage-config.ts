@@ -19,14 +19,31 @@ const branchesWithout = [
     'statement-text',
     'waiting',
   ].map((name) => `src/protocol/postgres/${name}.ts`),
+  ...[
+    'answers',
+    'command-cutter',
+    'commands',
+    'conversation',
+    'decoder',
+    'fifo',
+    'frontend',
+    'login',
+    'messages',
+    'questions',
+    'redaction',
+    'render',
+    'reply-parser',
+    'scripts',
+    'subscriptions',
+  ].map((name) => `src/protocol/redis/${name}.ts`),
 ];
 
 /** `npm run prove -- coverage`. */
 export default defineConfig({
   test: {
-    include: ['test/protocol/postgres/*.test.ts', 'test/gateway/relay.test.ts'],
+    include: ['test/protocol/{postgres,redis}/*.test.ts', 'test/gateway/relay.test.ts'],
     // They need servers and programs, and reach no branch that the others do not.
-    exclude: ['**/{backend,dsn,programs,random,render}.test.ts'],
+    exclude: ['**/{backend,dsn,programs,random,server-commands}.test.ts', 'test/protocol/postgres/render.test.ts'],
     reporters: ['default', './test/support/summary-reporter.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -14,11 +14,18 @@ interface Unit {
   bytes: number;
 }
 
+/** What is kept of an answer within that of EXEC until all of them are there: nothing that would hold on to what has passed. */
+interface Part {
+  summary: Summary;
+  value: Uint8Array | undefined;
+}
+
 /** What the server is sending now. */
 interface Reply {
   whole: Unit;
-  /** What EXEC answered: one for each queued command. */
-  parts: Unit[] | undefined;
+  /** What EXEC answered: one for each queued command; and the one that is coming. */
+  parts: Part[] | undefined;
+  part: Unit | undefined;
   /** Kept from the client, which gets another answer. */
   isHidden: boolean;
   /** Its first part, if that is a short string; and its last integer: kind and count of a confirmation. */
@@ -54,26 +61,25 @@ export class Answers implements ReplyTarget {
     if (!reply) return this.#begin(element);
     reply.isAside = element.depth < 0;
     if (element.depth === 1) {
-      if (reply.parts) reply.parts.push(unitOf(element));
+      this.#closePart(reply);
+      if (reply.parts) reply.part = unitOf(element);
       reply.kind ??= element.value ? latin1(element.value) : '';
       if (element.type === ':') reply.count = Number(latin1(element.line));
     }
   }
 
   bytes(bytes: Uint8Array): void {
-    const { whole, parts, isHidden, isAside } = this.#reply!;
+    const { whole, part, isHidden, isAside } = this.#reply!;
     if (!isHidden) this.#tell(bytes);
     if (isAside) return;
-    for (const unit of [whole, parts?.at(-1)]) {
-      if (!unit?.digest) continue;
-      unit.digest.update(bytes);
-      unit.bytes += bytes.length;
-    }
+    count(whole, bytes);
+    if (part) count(part, bytes);
   }
 
   end(): void {
     const reply = this.#reply!;
     this.#reply = undefined;
+    this.#closePart(reply);
     const { head, subscriptions } = this.#talk;
     const { type } = reply.whole.element;
     const kind = reply.kind ?? '';
@@ -103,6 +109,7 @@ export class Answers implements ReplyTarget {
     this.#reply = {
       whole: unitOf(element),
       parts: isRun ? [] : undefined,
+      part: undefined,
       isHidden: head?.isDiscarded === true && (type === '+' || type === '-'),
       kind: undefined,
       count: undefined,
@@ -110,10 +117,14 @@ export class Answers implements ReplyTarget {
     };
   }
 
+  #closePart({ part, parts }: Reply): void {
+    if (part) parts!.push({ summary: summaryOf(part), value: part.element.value?.slice() });
+  }
+
   #confirmed(kind: string, { count }: Reply): void {
     const { head, subscriptions } = this.#talk;
     if (count === undefined) throw new ProtocolError('desync', 'a confirmation without a count');
-    if (head?.name === kind) head.confirmationsLeft ??= subscriptions.confirmationsOf(kind, head.channels ?? 0);
+    if (head?.name === kind) head.confirmationsLeft ??= subscriptions.confirmationsOf(kind, head.channels!);
     subscriptions.confirmed(kind, count);
     if (head?.name !== kind) return; // not asked for
     head.confirmationsLeft!--;
@@ -134,11 +145,11 @@ export class Answers implements ReplyTarget {
     if (item.name === 'multi' && type === '+') talk.queued ??= [];
     if (item.name === 'discard' && type === '+') talk.skipQueued('DISCARD');
     if (item.name === 'hello' && type !== '-') this.#versionIs(type === '%' ? 3 : 2);
-    this.#settle(item, whole);
+    this.#settle(item, { summary: summaryOf(whole), value: whole.element.value });
   }
 
   /** EXEC ends a transaction whatever it answers. */
-  #executed(whole: Unit, parts: Unit[] | undefined): void {
+  #executed(whole: Unit, parts: Part[] | undefined): void {
     const talk = this.#talk;
     if (!talk.queued) return;
     if (!parts) {
@@ -156,10 +167,9 @@ export class Answers implements ReplyTarget {
     this.#tell(encodeError(aborted.code, aborted.message));
   }
 
-  #settle(item: Awaited, unit: Unit): void {
-    const summary = summaryOf(unit);
+  #settle(item: Awaited, { summary, value }: Part): void {
     this.#talk.outcome(item, summary);
-    if (item.code && summary.status === 'ok') this.#talk.scripts.loaded(item.code, item.entry);
+    if (item.name === 'function' && summary.status === 'ok') this.#talk.scripts.loaded(item.entry, value);
   }
 
   #versionIs(version: 2 | 3): void {
@@ -172,6 +182,11 @@ export class Answers implements ReplyTarget {
 function unitOf(element: Element): Unit {
   const isShown = '+-:_,#('.includes(element.type) || latin1(element.line) === '-1';
   return { element, digest: isShown ? undefined : createHash('sha256'), bytes: 0 };
+}
+
+function count(unit: Unit, bytes: Uint8Array): void {
+  unit.digest?.update(bytes);
+  unit.bytes += bytes.length;
 }
 
 type Summary = Pick<

@@ -15,6 +15,8 @@ const cr = 0x0d;
 const lf = 0x0a;
 /** A type byte, a count or length, CR LF: longer than any that is good. */
 const lineBytesMax = 20;
+/** Redis up to version 6 takes no more. Each costs some 150 bytes here, however short it is. */
+const wordsMax = 1024 * 1024;
 /** `$0\r\n\r\n`. */
 const wordBytesMin = 6;
 const none = new Uint8Array(0);
@@ -98,6 +100,11 @@ export class CommandCutter {
     const count = this.#number(bytes, 'count');
     if (count === undefined) return false;
     if (count === 0) throw new ProtocolError('bad-message', 'a command without a word');
+    if (count > wordsMax)
+      throw new ProtocolError(
+        'message-too-long',
+        `a command of ${count} arguments; this gateway takes at most ${wordsMax}`,
+      );
     if (count * wordBytesMin > this.#bytesMax) throw this.#tooLong(count * wordBytesMin);
     this.#wordsLeft = count;
     return true;

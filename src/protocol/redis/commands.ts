@@ -70,6 +70,9 @@ export const nameOf = (command: readonly Uint8Array[]): string => word(command[0
 /** The second word, lower-case; empty if there is none. */
 export const subcommandOf = (command: readonly Uint8Array[]): string => word(command[1]);
 
+/** Does the second word belong to the command's name? */
+export const isContainer = (command: readonly Uint8Array[]): boolean => containers.has(nameOf(command));
+
 /** Commands and subcommands are short; nothing longer is one. */
 const word = (bytes: Uint8Array | undefined): string => latin1((bytes ?? none).subarray(0, 64)).toLowerCase();
 const none = new Uint8Array(0);

@@ -25,8 +25,6 @@ export interface Awaited {
   /** Subscriptions: channels that the command names, and confirmations to come (once the first is there). */
   channels?: number;
   confirmationsLeft?: number;
-  /** FUNCTION LOAD: the library's code. */
-  code?: Uint8Array;
 }
 
 /** What both halves of the decoder share: the state of one stream as far as the server has confirmed it. */
@@ -64,9 +62,13 @@ export class Conversation {
     return this.end !== undefined || (this.stopping !== undefined && !this.head);
   }
 
-  expect(item: Omit<Awaited, 'sentMicros'>): void {
+  /** Called before a command is recorded: one that is recorded gets an outcome. */
+  checkRoom(): void {
     if (this.awaited.length + (this.queued?.length ?? 0) >= awaitedMax)
       throw new ProtocolError('too-many-commands', `${awaitedMax} commands without an answer; read the answers first`);
+  }
+
+  expect(item: Omit<Awaited, 'sentMicros'>): void {
     this.awaited.push({ ...item, sentMicros: this.clock.monotonicMicros() });
     this.tellOwn();
   }

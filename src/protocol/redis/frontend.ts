@@ -13,7 +13,6 @@ import {
   proves,
   wrongPassword,
   type Complaint,
-  type Login,
   type RespVersion,
 } from './login.ts';
 import { encodeError, encodeSimple, latin1, textOf } from './messages.ts';
@@ -70,20 +69,19 @@ async function admit(client: Duplex, context: FrontendContext): Promise<Admissio
 }
 
 function turnOf(words: readonly Uint8Array[], { credential }: FrontendContext): Turn | Complaint {
-  const name = nameOf(words);
-  if (name === 'quit') return 'left';
-  if (name === 'auth') {
+  const command = nameOf(words);
+  if (command === 'quit') return 'left';
+  if (command === 'auth') {
     const login = parseAuth(words);
     if (isComplaint(login)) return say(login);
     return proves(login, credential) ? { version: 2, name: undefined, isHello: false } : wrongPassword;
   }
-  if (name !== 'hello') return say(notLoggedIn);
+  if (command !== 'hello') return say(notLoggedIn);
   const hello = parseHello(words);
   if (isComplaint(hello)) return say(hello);
-  const login: Login | undefined = hello.login;
-  if (!login) return say(notLoggedIn);
-  if (!proves(login, credential)) return wrongPassword;
-  return { version: hello.version ?? 2, name: hello.name, isHello: true };
+  const { version, login, name } = hello;
+  if (!version || !login) return say(notLoggedIn);
+  return proves(login, credential) ? { version, name, isHello: true } : wrongPassword;
 }
 
 const say = ({ code, message }: Complaint): Turn => ({ say: encodeError(code, message) });

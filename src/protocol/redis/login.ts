@@ -41,7 +41,7 @@ export function parseAuth(words: readonly Uint8Array[]): Login | Complaint {
   return second ? { user: first, password: second } : { user: undefined, password: first };
 }
 
-/** `HELLO [version [AUTH user password] [SETNAME name]]`. */
+/** `HELLO [version [AUTH user password] [SETNAME name]]`, each once. */
 export function parseHello(words: readonly Uint8Array[]): Hello | Complaint {
   const hello: Hello = { version: undefined, login: undefined, name: undefined };
   if (words.length === 1) return hello;
@@ -50,10 +50,10 @@ export function parseHello(words: readonly Uint8Array[]): Hello | Complaint {
   hello.version = version;
   for (let at = 2; at < words.length;) {
     const option = latin1(words[at]!).toLowerCase();
-    if (option === 'auth' && at + 2 < words.length) {
+    if (option === 'auth' && !hello.login && at + 2 < words.length) {
       hello.login = { user: words[at + 1]!, password: words[at + 2]! };
       at += 3;
-    } else if (option === 'setname' && at + 1 < words.length) {
+    } else if (option === 'setname' && !hello.name && at + 1 < words.length) {
       hello.name = words[at + 1]!;
       at += 2;
     } else return syntax;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Sequence, StatementEvent } from '../event.ts';
 import type { DecoderOptions, LocalCredential, StreamEnd } from '../protocol.ts';
 import type { Command } from './command-cutter.ts';
-import { nameOf, subcommandOf, whyRefused } from './commands.ts';
+import { isContainer, nameOf, subcommandOf, whyRefused } from './commands.ts';
 import type { Awaited, Conversation } from './conversation.ts';
 import { isComplaint, parseAuth, parseHello, proves, wrongPassword, type Complaint, type Login } from './login.ts';
 import { encodeCommand, encodeError, encodeSimple } from './messages.ts';
@@ -23,6 +23,9 @@ const unknownFunction: Complaint = {
   message:
     'Function not found: hoop knows functions whose library this connection has loaded; send FUNCTION LOAD REPLACE first',
 };
+
+/** With arguments, server versions differ in whether the transaction goes on. */
+const argumentless: ReadonlySet<string> = new Set(['multi', 'exec', 'discard']);
 
 /** What is known of a command that is forwarded, besides its words. */
 interface SentFacts {
@@ -53,6 +56,7 @@ export class Questions {
   }
 
   take({ words, bytes }: Command): void {
+    this.#talk.checkRoom();
     const name = nameOf(words);
     if (name === 'quit') return this.#quit(words);
     if (this.#talk.stopping) return this.#refuse(words, this.#talk.stopping.complaint);
@@ -87,6 +91,8 @@ export class Questions {
     const why = whyRefused(words);
     if (why !== undefined) return refused(words, why);
     const { inTransaction, scripts } = this.#talk;
+    if (argumentless.has(name) && words.length > 1)
+      return { code: 'ERR', message: `wrong number of arguments for '${name}' command` };
     if (inTransaction && isSubscription(name))
       return refused(words, 'a subscription answers more than once; send it outside of MULTI');
     const [, what] = words;
@@ -173,11 +179,10 @@ export class Questions {
     const entry = this.#record(words, isKnown ? { of, ...(resolved === false ? { resolved } : {}) } : {});
     this.#forward(bytes);
     const name = nameOf(words);
-    const isLibrary = name === 'function' && subcommandOf(words) === 'load';
+    if (name === 'function' && subcommandOf(words) === 'load') this.#talk.scripts.offered(words.at(-1)!, entry);
     this.#expect(words, entry, {
       ...(isDiscarded ? { isDiscarded } : {}),
       ...(isSubscription(name) ? { channels: words.length - 1 } : {}),
-      ...(isLibrary ? { code: words.at(-1)!.slice() } : {}),
     });
     return entry;
   }
@@ -204,6 +209,3 @@ function refused(words: readonly Uint8Array[], why: string): Complaint {
   const shown = renderCommand(words.slice(0, isContainer(words) ? 2 : 1).map((word) => word.subarray(0, 64)));
   return { code: 'ERR', message: `hoop refused ${shown}: ${why}. It was recorded and not forwarded.` };
 }
-
-const containers: ReadonlySet<string> = new Set(['acl', 'client', 'cluster', 'config', 'function', 'script']);
-const isContainer = (words: readonly Uint8Array[]): boolean => containers.has(nameOf(words));

@@ -1,6 +1,6 @@
 import { withheld } from '../withheld.ts';
 import { nameOf, subcommandOf } from './commands.ts';
-import { bytesOf, latin1 } from './messages.ts';
+import { bytesOf, encodeCommand, latin1 } from './messages.ts';
 
 export interface Redacted {
   words: Uint8Array[];
@@ -8,17 +8,29 @@ export interface Redacted {
   redactions: string[];
 }
 
+/** Each costs a hash. No command that passes has more; of one that has, all that follows the first is withheld as one. */
+const placesMax = 64;
+
 /** A command as the record gets it: passwords are replaced by commitments. */
 export function redact(words: readonly Uint8Array[], randomBytes: (size: number) => Uint8Array): Redacted {
   const secrets = secretPlaces(words);
   if (secrets.size === 0) return { words: [...words], redactions: [] };
+  if (secrets.size > placesMax) return redactRest(words, [...secrets][0]!, randomBytes);
   return {
     words: words.map((word, index) => (secrets.has(index) ? bytesOf(withheld(word, randomBytes)) : word)),
     redactions: [...secrets].map((index) => `argument ${index} of ${nameOf(words).toUpperCase()}`),
   };
 }
 
-/** Indices of the words that are secret, or may be: a command that is written wrong may hold its password anywhere. */
+function redactRest(words: readonly Uint8Array[], from: number, randomBytes: (size: number) => Uint8Array): Redacted {
+  const rest = withheld(encodeCommand(words.slice(from)), randomBytes);
+  return {
+    words: [...words.slice(0, from), bytesOf(rest)],
+    redactions: [`arguments ${from} to ${words.length - 1} of ${nameOf(words).toUpperCase()}`],
+  };
+}
+
+/** Indices of the words that are secret, or may be, in order: a command that is written wrong may hold its password anywhere. */
 function secretPlaces(words: readonly Uint8Array[]): Set<number> {
   switch (nameOf(words)) {
     case 'auth':

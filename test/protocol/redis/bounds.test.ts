@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import { Conversation } from '../../../src/protocol/redis/conversation.ts';
 import { createDecoder } from '../../../src/protocol/redis/decoder.ts';
 import { Fifo } from '../../../src/protocol/redis/fifo.ts';
-import { encodeCommand, splitError } from '../../../src/protocol/redis/messages.ts';
-import { asks, converse, record, says } from '../../support/redis-wire.ts';
+import { bytesOf, encodeCommand, latin1, splitError } from '../../../src/protocol/redis/messages.ts';
+import { redact } from '../../../src/protocol/redis/redaction.ts';
+import { asks, converse, raw, record, says } from '../../support/redis-wire.ts';
 
 const clock = { nowMicros: () => 0, monotonicMicros: () => 0 };
 
@@ -18,8 +19,9 @@ test('a queue of very many, first in, first out', () => {
 
 test('a million commands without an answer are too many', () => {
   const talk = new Conversation({ append: () => 0 }, clock, () => undefined);
-  for (let index = 0; index < 1_000_000; index++) talk.expect({ entry: 0, name: 'get' });
-  expect(() => talk.expect({ entry: 0, name: 'get' })).toThrow('read the answers first');
+  for (let index = 0; index < 1_000_000; index++) talk.awaited.push({ entry: 0, name: 'get', sentMicros: 0 });
+  talk.queued = [];
+  expect(() => talk.checkRoom()).toThrow('read the answers first');
 });
 
 test('where the record fails, nothing is forwarded, now or later', () => {
@@ -31,6 +33,15 @@ test('where the record fails, nothing is forwarded, now or later', () => {
   const decoder = createDecoder({ sink, clock, messageBytesMax: 4096, greeting: new Uint8Array(0) });
   expect(() => decoder.client(encodeCommand(['SET', 'k', 'v']))).toThrow('the disk is full');
   expect(decoder.resource(new Uint8Array(0)).toResource).toEqual([]);
+});
+
+test('a command of very many arguments is refused before they are read; one that is refused for its password is not hashed word by word', () => {
+  const many = converse([raw('*1048577\r\n')], { messageBytesMax: 64 * 1024 * 1024 });
+  expect(record(many)).toEqual(['refusal message-too-long']);
+  const words = ['AUTH', ...Array.from({ length: 66 }, (_, index) => `secret${index}`)];
+  const { words: shown, redactions } = redact(words.map(bytesOf), (size) => Buffer.alloc(size, 1));
+  expect(shown.map(latin1)).toEqual(['AUTH', 'secret0', expect.stringMatching(/^\[withheld sha256:[0-9a-f]{64}\]$/)]);
+  expect(redactions).toEqual(['arguments 2 to 66 of AUTH']);
 });
 
 test('what is incomplete counts as held, on either side', () => {

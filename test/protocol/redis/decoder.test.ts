@@ -71,6 +71,11 @@ describe('commands and answers', () => {
     },
   );
 
+  test('a refusal names the command as one knows it, with its second word where that belongs to the name', () => {
+    const { toClient } = converse([asks('MONITOR now', 'CONFIG SET a b', 'client')]);
+    expect(toClient.match(/refused [^:]+:/g)).toEqual(['refused MONITOR:', 'refused CONFIG SET:', 'refused client:']);
+  });
+
   test('nested too deep', () => {
     const course = converse([asks('GET k'), says('*1|'.repeat(1026))]);
     expect(record(course)).toEqual(['GET k → unknown', 'refusal desync']);

@@ -90,24 +90,39 @@ describe('functions', () => {
     ]);
   });
 
-  test('taken inside a transaction, and more libraries than are remembered', () => {
+  test('the library has the name that the server says, and a function is called in either case', () => {
+    const [first, second] = [load("#!lua name='Lib'\n[[MyFunction]]"), load("#!lua\tNAME=Lib\n'other'")];
     const course = converse([
-      asks('MULTI', load('return'), 'EXEC'),
-      says('+OK|+QUEUED|*1|$5|mylib|'),
-      ...Array.from({ length: 100 }, (_, index) => [
-        asks(load(`#!lua name=l${index}\nredis.register_function("f${index}", f)`)),
-        says('$2|ok|'),
-      ]).flat(),
-      asks(load('#!lua name=last\n"last_one"')),
-      says('$2|ok|'),
-      asks('FCALL f0 0', 'FCALL f1 0', 'FCALL last_one 0'),
-      says(':1|:1|'),
+      asks(['MULTI'], first, ['EXEC']),
+      says('+OK|+QUEUED|*1|$3|Lib|'),
+      asks('FCALL myfunction 0', second),
+      says(':1|$3|Lib|'),
+      asks('FCALL myfunction 0', 'FCALL OTHER 0'),
+      says(':2|'),
     ]);
-    expect(
-      record(course)
-        .slice(-3)
-        .map((line) => line.replace(/.* → /, '')),
-    ).toEqual(['refused ERR', 'ok (integer) 1', 'ok (integer) 1']);
+    expect(record(course).filter((line) => line.startsWith('FCALL'))).toEqual([
+      'FCALL myfunction 0 (of 1) → ok (integer) 1',
+      'FCALL myfunction 0 → refused ERR',
+      'FCALL OTHER 0 (of 7) → ok (integer) 2',
+    ]);
+  });
+
+  test('of very many names, and of very much code, the oldest are forgotten', () => {
+    const scripts = new Scripts();
+    const take = (entry: number, name: string, ...functions: string[]) => {
+      scripts.offered(Buffer.from(functions.map((one) => `'${one}'`).join()), entry);
+      scripts.loaded(entry, Buffer.from(name));
+    };
+    const entryOf = (name: string) => scripts.libraryOf(Buffer.from(name));
+    take(1, 'a', 'in_a');
+    take(2, 'b', ...Array.from({ length: 10_000 }, (_, index) => `f${index}`));
+    expect([entryOf('in_a'), entryOf('f0'), entryOf('f9998'), entryOf('f9999')]).toEqual([undefined, 2, 2, undefined]);
+    const large = (name: string) => Buffer.concat([Buffer.from(`'${name}'`), Buffer.alloc(5_000_000)]);
+    scripts.offered(large('third'), 3);
+    scripts.offered(large('fourth'), 4);
+    scripts.offered(Buffer.concat([large('fifth'), large('')]), 5);
+    for (const entry of [3, 4, 5]) scripts.loaded(entry, Buffer.from(`lib${entry}`));
+    expect(['third', 'fourth', 'fifth'].map(entryOf)).toEqual([undefined, 4, undefined]);
   });
 });
 

@@ -81,6 +81,11 @@ test('no permission: one error for all channels; inside of MULTI: refused', () =
   ]);
 });
 
+test('subscribed, an array that is no message, and that nothing asked for, ends the stream', () => {
+  const course = converse([asks('SUBSCRIBE a'), says('*3|$9|subscribe|$1|a|:1|*1|$1|x|')]);
+  expect(record(course)).toEqual(['SUBSCRIBE a → ok 1 subscribed', 'refusal desync']);
+});
+
 test('a confirmation without a count ends the stream', () => {
   expect(record(converse([asks('SUBSCRIBE a'), says('*2|$9|subscribe|$1|a|')]))).toContain('refusal desync');
 });

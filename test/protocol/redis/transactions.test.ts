@@ -64,11 +64,28 @@ test('a transaction after one that was spoilt is a new one; and a MULTI that the
   const course = converse([
     asks('MULTI', 'MONITOR', 'EXEC', 'MULTI', 'SET a 1', 'EXEC'),
     says('+OK|+OK|+OK|+QUEUED|*1|+OK|'),
-    asks('MULTI x', 'MONITOR', 'EXEC'),
-    says("-ERR wrong number of arguments for 'multi' command|-ERR DISCARD without MULTI|"),
+    asks('MULTI', 'MONITOR', 'EXEC'),
+    says('-NOPERM no|-ERR DISCARD without MULTI|'),
   ]);
   expect(record(course).slice(3, 6)).toEqual(['MULTI → ok OK', 'SET a 1 → ok OK', 'EXEC → ok array of 1']);
   expect(record(course).at(-1)).toBe('EXEC → error EXECABORT');
+});
+
+test('EXEC and DISCARD with arguments, which end a transaction at some servers only, are answered here', () => {
+  const course = converse([
+    asks('MULTI', 'SET a 1', 'EXEC x', 'DISCARD x', 'MULTI x', 'EXEC', 'PING'),
+    says('+OK|+QUEUED|+OK|+PONG|'),
+  ]);
+  expect(record(course)).toEqual([
+    'MULTI → ok OK',
+    'SET a 1 → skipped',
+    'EXEC x → refused ERR',
+    'DISCARD x → refused ERR',
+    'MULTI x → refused ERR',
+    'EXEC → error EXECABORT',
+    'PING → ok PONG',
+  ]);
+  expect(course.toClient).toContain("-ERR wrong number of arguments for 'discard' command\r\n");
 });
 
 test('more or fewer answers than commands end the stream', () => {
@@ -83,6 +100,8 @@ test('a value that says QUEUED outside of a transaction is a value', () => {
 test('the connection ends: nothing was run without EXEC; with one sent, nobody knows', () => {
   const without = converse([asks('MULTI', 'SET a 1'), says('+OK|+QUEUED|'), act('resource-ended')]);
   expect(record(without)).toEqual(['MULTI → ok OK', 'SET a 1 → skipped']);
+  const unread = converse([asks('MULTI', 'SET a 1', 'EXEC'), act('resource-ended')]);
+  expect(record(unread)).toEqual(['MULTI → unknown', 'SET a 1 → unknown', 'EXEC → unknown']);
   const sent = converse([asks('MULTI', 'SET a 1', 'EXEC'), says('+OK|+QUEUED|'), act('resource-ended')]);
   expect(record(sent)).toEqual(['MULTI → ok OK', 'SET a 1 → unknown', 'EXEC → unknown']);
 });
