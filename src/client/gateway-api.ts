@@ -107,6 +107,10 @@ export class GatewayApi {
     for await (const line of linesOf(answer)) yield this.#checked(statementSchema, parseJson(line));
   }
 
+  /** The recording's entries as they are on disk, each behind its length; `recordedEntries` reads them. */
+  entries = async (id: string): Promise<AsyncIterable<Uint8Array>> =>
+    (await this.#request('GET', `/sessions/${named(id)}/entries`)).chunks;
+
   /** The file of `hoop sessions export`; throws where the answer is cut off. `heldSize`: with a proof from that size of the log on. */
   async exported(id: string, heldSize?: number): Promise<AsyncIterable<Uint8Array>> {
     const query = heldSize === undefined ? '' : `?heldSize=${heldSize}`;

@@ -177,9 +177,15 @@ export class Recorder {
 
   /** A session's entries, checked: of a live one those that are durable by now. Throws HOOP_NOT_FOUND, HOOP_RECORD_DAMAGED. */
   async *readEntries(id: string): AsyncGenerator<Entry> {
+    const { idBytes, entries } = await this.readRaw(id);
+    yield* checkedEntries({ id, idBytes }, entries);
+  }
+
+  /** The same as they are on disk, unchecked. */
+  async readRaw(id: string): Promise<{ idBytes: Uint8Array; entries: AsyncIterable<Buffer> }> {
     const idBytes = parseSessionId(id);
     const live = this.#journal.session(id);
-    if (live) return yield* checkedEntries(live, this.#journal.read(live));
+    if (live) return { idBytes: live.idBytes, entries: this.#journal.read(live) };
     const place = this.#options.catalog.place(id);
     const recording = (place && (await this.#archive.at(place))) ?? (await this.#archive.find(id));
     if (!recording || !idBytes) {
@@ -187,7 +193,7 @@ export class Recorder {
         next: '`hoop sessions` lists them',
       });
     }
-    yield* checkedEntries({ id, idBytes }, this.#archive.read(recording));
+    return { idBytes, entries: this.#archive.read(recording) };
   }
 
   /** A session's entries as they are on disk, unchecked; undefined when that agent had no such session. */

@@ -21,6 +21,7 @@ export function sessionsIndex(
   };
   return {
     export: exporting,
+    entries: async (id) => (await recorder.readRaw(id)).entries,
     streams: (id) => streamsOf(recorder.readEntries(id)),
     kill: (id, by, reason) => live.kill(id, by, reason),
     list: (query: SessionsQuery, restrictToUser?: string) => catalog.list(query, restrictToUser).map(withLiveCounters),

@@ -215,6 +215,8 @@ export const exportQuerySchema = z.object({ heldSize: z.coerce.number().int().mi
 
 /** GET /sessions/:id/entries → all entries as they are on disk (docs/recording-format.md), each behind its length (u32). */
 
+/** GET /sessions/:id/entries → all entries as they are on disk (docs/recording-format.md), each behind its length (u32). */
+
 /** GET /sessions/:id/statements → application/x-ndjson, one Statement a line, in order. */
 export const statementSchema = z.object({
   session: z.string(),

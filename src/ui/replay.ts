@@ -1,5 +1,6 @@
 import type { Session, Statement } from '../shared/api.ts';
 import { byteSize, count, duration, escapeControl, facts, localTime, offset, tone } from './print.ts';
+import { outcomeTone, outcomeWords } from './outcome.ts';
 import { resultLines } from './result-lines.ts';
 import { sessionDuration, sessionState } from './session-table.ts';
 
@@ -83,26 +84,6 @@ const strong = (line: string): string => tone.strong(line);
 
 /** Words first: `OK`, `ERROR`, `SKIPPED` …; colour only repeats them. */
 function outcomeLine({ outcome }: Statement): string {
-  if (outcome === null) return tone.warn('no outcome recorded');
-  const { status, tag, rows, errorCode, errorMessage, durationMicros } = outcome;
-  const time = durationMicros === undefined ? '' : tone.faint(` · ${duration(durationMicros)}`);
-  const why = escapeControl([errorCode, errorMessage].filter((part) => part !== undefined).join(' '));
-  switch (status) {
-    case 'ok':
-      return tone.good(['OK', escapeControl(tag ?? rowsShown(rows))].filter(Boolean).join(' ')) + time;
-    case 'suspended':
-      return tone.good(['SUSPENDED', rowsShown(rows), '(more to fetch)'].filter(Boolean).join(' ')) + time;
-    case 'error':
-      return tone.bad(`ERROR ${why}`.trimEnd()) + time;
-    case 'refused':
-      return tone.bad(`REFUSED by hoop, not forwarded: ${why}`) + time;
-    case 'cancelled':
-      return tone.warn(`CANCELLED ${why}`.trimEnd()) + time;
-    case 'skipped':
-      return tone.warn(why === '' ? 'SKIPPED after an error before it in the pipeline' : `SKIPPED: ${why}`);
-    case 'unknown':
-      return tone.warn('UNKNOWN: whether it took effect was never heard');
-  }
+  const time = outcome?.durationMicros === undefined ? '' : tone.faint(` · ${duration(outcome.durationMicros)}`);
+  return tone[outcomeTone(outcome)](outcomeWords(outcome)) + time;
 }
-
-const rowsShown = (rows: number | undefined): string => (rows === undefined ? '' : count(rows, 'row'));

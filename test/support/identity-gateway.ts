@@ -113,6 +113,9 @@ function listedSessions(sessions: Session[], statements: Map<string, Statement[]
     async *statements(id) {
       yield* statements.get(id) ?? [];
     },
+    async entries(id) {
+      throw new UserError('HOOP_NOT_FOUND', `there is no recording of session ${id}`);
+    },
     async streams() {
       return [];
     },

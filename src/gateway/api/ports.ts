@@ -28,6 +28,8 @@ export interface SessionsIndex {
   /** Of a live session those that are durable by now. */
   streams(id: string): Promise<SessionStream[]>;
   statements(id: string): AsyncIterable<Statement>;
+  /** As they are on disk. */
+  entries(id: string): Promise<AsyncIterable<Uint8Array>>;
   /** The file of `hoop sessions export`. `heldSize`: with a proof from that size of the log on. Throws HOOP_USAGE while the session runs. */
   export(id: string, heldSize: number | undefined): Promise<AsyncIterable<Uint8Array>>;
 }

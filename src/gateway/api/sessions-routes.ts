@@ -57,8 +57,51 @@ export function registerSessions(app: FastifyInstance, { ports, clock }: ApiCont
     const lines = Readable.from(ndjson(ports.sessions.statements(session.id)), { objectMode: false });
     return reply.type('application/x-ndjson; charset=utf-8').send(lines);
   });
+
+  app.get('/sessions/:id/entries', async (request, reply) => {
+    const session = await findToRead(request);
+    const frames = Readable.from(framed(await ports.sessions.entries(session.id)), { objectMode: false });
+    return reply.type('application/octet-stream').send(frames);
+  });
+}
+
+/** Bytes that are sent in one write: a write for each entry would cost more than the entry. */
+const pieceBytes = 64 * 1024;
+
+/** One behind the other, each behind its length. */
+async function* framed(entries: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let held: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const entry of entries) {
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(entry.length);
+      held.push(length, Uint8Array.from(entry));
+      bytes += length.length + entry.length;
+      if (bytes < pieceBytes) continue;
+      yield Buffer.concat(held);
+      held = [];
+      bytes = 0;
+    }
+  } catch (error) {
+    yield Buffer.concat(held);
+    throw error;
+  }
+  yield Buffer.concat(held);
 }
 
 async function* ndjson(statements: AsyncIterable<Statement>): AsyncGenerator<string> {
-  for await (const statement of statements) yield `${JSON.stringify(statement)}\n`;
+  let held = '';
+  try {
+    for await (const statement of statements) {
+      held += `${JSON.stringify(statement)}\n`;
+      if (held.length < pieceBytes) continue;
+      yield held;
+      held = '';
+    }
+  } catch (error) {
+    yield held; // what is intact of a damaged recording is given
+    throw error;
+  }
+  yield held;
 }

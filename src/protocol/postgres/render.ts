@@ -12,6 +12,13 @@ export function renderParameter(type: number, format: number, value: Uint8Array)
   return numbers.has(type) && isNumeral(text) ? text : quote(text);
 }
 
+/** What PostgreSQL reads as the same value; undefined where that cannot be said for certain. Text is UTF-8. */
+export function parameterText(type: number, format: number, value: Uint8Array): string | undefined {
+  if (format !== 0) return textOfBinary(type, Buffer.from(value.buffer, value.byteOffset, value.length));
+  const text = textOf(value);
+  return Buffer.compare(Buffer.from(text), value) === 0 ? text : undefined;
+}
+
 /** A value of a result as psql would show it; what cannot be read for certain, as the bytes it is. */
 export function renderValue(type: number, format: number, value: Uint8Array): string {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);

@@ -50,6 +50,8 @@ const allowedSettings = new Set([
   'work_mem',
 ]);
 
+export const isStartupSetting = (name: string): boolean => allowedSettings.has(name.toLowerCase());
+
 /** Length field of a startup packet. Throws ProtocolError for what cannot be one. */
 export function startupLength(header: Uint8Array): number {
   const length = new ByteReader(header).uint32();
