@@ -133,16 +133,47 @@ class Checkpoint:
             for signer, signer_id, data in self.signatures if (signer, signer_id) == (name, key_id))
 
 
-def judge_checkpoint(text, trust, found):
+def follow_rollovers(key, proofs):
+    """The keys that followed the trusted one, each with the size of the last checkpoint that it signed, and those checkpoints: a key is
+    followed where its last checkpoint has the next one's leaf."""
+    keys, last = [[key, None]], []
+    while len(last) < 1000:
+        steps = [step for step in (rollover_from(keys[-1][0], proof) for proof in proofs) if step and all(step[1].text != old.text for old in last)]
+        if not steps:
+            return keys, last
+        public, checkpoint = steps[0]
+        keys[-1][1] = checkpoint.size
+        last.append(checkpoint)
+        keys.append([(key[0], 1, sha(key[0].encode(), b'\n\1', public)[:4], public), None])
+    return keys, last
+
+
+def rollover_from(key, proof):
+    try:
+        data, index, hashes, text = parse_proof(proof)
+        checkpoint, leaf = Checkpoint(text), Leaf(data)
+    except ValueError:
+        return None
+    holds = (leaf.kind == 'key' and leaf.digest != key[3] and checkpoint.origin == key[0] and checkpoint.signed_by(key)
+             and inclusion_holds(leaf_hash(data), index, checkpoint.size, hashes, checkpoint.root))
+    return (leaf.digest, checkpoint) if holds else None
+
+
+def signed_in_time(checkpoint, keys):
+    return any(checkpoint.origin == key[0] and checkpoint.signed_by(key) and (until is None or checkpoint.size <= until) for key, until in keys)
+
+
+def judge_checkpoint(text, trust, found, rollovers):
     try:
         checkpoint = Checkpoint(text)
     except ValueError:
         found.append(Found('UNPINNED', why='there is no checkpoint'))
         return None
-    key, held = trust.key, trust.held
-    if not key or key[0] != checkpoint.origin or not checkpoint.signed_by(key):
+    held = trust.held
+    keys, checkpoint.rollovers = follow_rollovers(trust.key, rollovers) if trust.key else ([], [])
+    if not signed_in_time(checkpoint, keys):
         found.append(Found('UNPINNED', why='not signed by a key that you trust'))
-    if held and key and not (held.origin == key[0] and held.signed_by(key)):
+    if held and keys and not signed_in_time(held, keys):
         found.append(Found('UNPINNED', why='the checkpoint that you hold is not signed by the key that you trust'))
     if held and held.origin != checkpoint.origin:
         found.append(Found('FORK', why='the checkpoint that you hold is another log’s'))
@@ -419,7 +450,8 @@ def verify_export(path, trust, found):
     if any(len(data) > 65536 for data in texts.values()):
         raise ValueError('a member is too large')
     texts = {name: data.decode('utf8', 'replace') for name, data in texts.items()}
-    checkpoint = judge_checkpoint(texts.get('checkpoint', ''), trust, found)
+    rollovers = [data for name, data in texts.items() if name.startswith('keys/')]
+    checkpoint = judge_checkpoint(texts.get('checkpoint', ''), trust, found, rollovers)
     if not checkpoint:
         return
     key = parse_key(texts.get('key', ''))
@@ -427,6 +459,9 @@ def verify_export(path, trust, found):
         found.append(Found('UNPINNED', why='the key inside is not the one that signed'))
     if trust.held:
         found.extend(tied_to(trust.held, checkpoint, texts.get('consistency', '')))
+    for last in checkpoint.rollovers:
+        if last.size <= checkpoint.size and all(tied_to(last, checkpoint, text) for text in rollovers):
+            found.append(Found('FORK', last.size, 'the log does not begin with what an earlier key has signed'))
     leaves = []
     for name in sorted(name for name in texts if name.startswith('proofs/')):
         try:
@@ -498,8 +533,12 @@ def verify_data_dir(path, trust, found):
         text = open(os.path.join(path, 'log/checkpoint'), encoding='utf8', newline='').read()
     except OSError:
         text = ''
-    checkpoint, leaves, hashes = judge_checkpoint(text, trust, found), [], []
-    signed = [each for each in (checkpoint, trust.held) if each and checkpoint]
+    proofs, keys = [], os.path.join(path, 'log/keys')
+    for name in sorted(os.listdir(keys)) if os.path.isdir(keys) else ():
+        if re.fullmatch(r'[1-9][0-9]{0,3}\.tlog-proof', name):
+            proofs.append(open(os.path.join(keys, name), encoding='utf8', newline='').read())
+    checkpoint, leaves, hashes = judge_checkpoint(text, trust, found, proofs), [], []
+    signed = [each for each in (checkpoint, trust.held, *checkpoint.rollovers) if each] if checkpoint else []
     try:
         for data in read_leaves(os.path.join(path, 'log')) if checkpoint else ():
             if len(hashes) < checkpoint.size:

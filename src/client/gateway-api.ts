@@ -10,6 +10,7 @@ import {
   recordingStatsSchema,
   resourceSchema,
   resourcesSchema,
+  rolledOverSchema,
   sessionSchema,
   sessionsSchema,
   statementSchema,
@@ -88,6 +89,8 @@ export class GatewayApi {
     const body = reason === undefined ? {} : { reason };
     await textOf(await this.#request('POST', `/sessions/${named(id)}/kill`, body));
   };
+
+  rotateLogKey = () => this.#post(rolledOverSchema, '/log/key');
 
   recordingStats = () => this.#get(recordingStatsSchema, '/recordings/stats');
   erase = (session: string, order: z.input<typeof eraseSchema>) =>

@@ -20,6 +20,7 @@ import { accessEnded, LiveSessions, recorderFailed } from './live-sessions.ts';
 import { Cosigning } from './cosigning.ts';
 import { exportSession } from './log-export.ts';
 import { gatewayKeyName } from './log-key.ts';
+import { logKeyActs } from './log-rollover.ts';
 import { TransparencyLog } from './log.ts';
 import { openRecorder, type Recorder } from './recorder.ts';
 import { startRecordings, type RecordAct, type Recordings } from './recordings.ts';
@@ -164,6 +165,7 @@ function apiPorts(sources: ApiSources): ApiPorts {
       (id, seq) => registry.recordings.erasure(id, seq),
     ),
     recordings,
+    logKey: logKeyActs({ log: transparency, keys: registry.keys, recordAct }),
     recordAct: ({ act, by, subject }) => recordAct({ act, by: by.user, via: by.via, subject }),
   };
 }
@@ -228,16 +230,15 @@ async function openStores({ config, clock, log: operatorLog, onFailure, opened }
   opened.push(() => registry.close());
   const catalog = openCatalog(dataDir);
   opened.push(() => catalog.close());
-  const key = registry.keys.gateway;
-  const log = await TransparencyLog.open({ dataDir, key, clock, onFailure });
-  const gatewayKeyId = gatewayKeyName(key);
+  const { keys } = registry;
+  const log = await TransparencyLog.open({ dataDir, keys, clock, onFailure });
   const removedOrdinals = () => registry.recordings.removedOrdinals();
   const recorder = await openRecorder({
     dataDir,
     catalog,
     clock,
     randomBytes,
-    gatewayKeyId,
+    gatewayKeyId: () => gatewayKeyName(log.key),
     log,
     removedOrdinals,
     onFailure,
@@ -245,6 +246,7 @@ async function openStores({ config, clock, log: operatorLog, onFailure, opened }
   opened.push(() => recorder.close());
   await log.checkpoint(); // what recovery found is signed before anything new begins
   log.start();
+  keys.destroyReplaced(); // a crash may have come between a new key and this
   opened.push(() => log.close());
   const stores = { registry, catalog, recorder, transparency: log };
   const recordAct = actRecorder({ transparency: log, clock, log: operatorLog });

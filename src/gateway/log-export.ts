@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { parseCheckpoint } from '../recording/checkpoint.ts';
-import { exportNames, formatConsistency, proofName } from '../recording/export-format.ts';
+import { exportNames, formatConsistency, proofName, rolloverNames } from '../recording/export-format.ts';
 import { consistencyProof, inclusionProof } from '../recording/merkle.ts';
 import { parseSessionId } from '../recording/session-id.ts';
 import { tarEnd, tarHeader, tarPadding } from '../recording/tar.ts';
-import { formatTlogProof } from '../recording/tlog-proof.ts';
+import { formatTlogProof, parseTlogProof } from '../recording/tlog-proof.ts';
 import { UserError } from '../shared/errors.ts';
 import { Archive } from '../store/archive.ts';
 import type { TransparencyLog } from './log.ts';
@@ -53,12 +53,13 @@ async function* fileOf(name: string, path: string): AsyncGenerator<Uint8Array> {
 async function textsOf({ id, log, heldSize, checkpointOver }: ExportRequest): Promise<[name: string, text: string][]> {
   const places = leavesAbout(log, id).filter((place) => place < log.signedSize);
   const least = Math.max((places.at(-1) ?? 0) + 1, heldSize ?? 0);
-  const checkpoint = (await checkpointOver?.(least)) ?? (await log.checkpointNow)!;
+  const checkpoint = await log.signedNow((await checkpointOver?.(least)) ?? (await log.checkpointNow)!);
   const { size } = parseCheckpoint(checkpoint).checkpoint;
   const texts: [string, string][] = [
     [exportNames.checkpoint, checkpoint],
     [exportNames.key, `${log.verifierKey}\n`],
   ];
+  texts.push(...(await keysOf(log, size)));
   if (heldSize !== undefined && heldSize > 0 && heldSize < size) {
     const proof = await consistencyProof(heldSize, size, log.store.readHash);
     texts.push([exportNames.consistency, formatConsistency(heldSize, proof)]);
@@ -66,6 +67,19 @@ async function textsOf({ id, log, heldSize, checkpointOver }: ExportRequest): Pr
   for (const index of places) {
     const hashes = (await inclusionProof(index, size, log.store.readHash)).map((hash) => Buffer.from(hash));
     texts.push([proofName(index), formatTlogProof({ extra: await log.store.leaf(index), index, hashes, checkpoint })]);
+  }
+  return texts;
+}
+
+/** How one key of the log was followed by the next, as far as that checkpoint reaches. */
+async function keysOf(log: TransparencyLog, size: number): Promise<[name: string, text: string][]> {
+  const texts: [string, string][] = [];
+  for (const [place, rollover] of (await log.rollovers()).entries()) {
+    const before = parseCheckpoint(parseTlogProof(rollover).checkpoint).checkpoint.size;
+    if (before > size) break;
+    const names = rolloverNames(place + 1);
+    const proof = before < size ? await consistencyProof(before, size, log.store.readHash) : [];
+    texts.push([names.proof, rollover], [names.consistency, formatConsistency(before, proof)]);
   }
   return texts;
 }

@@ -21,6 +21,12 @@ export function registerLog(app: FastifyInstance, log: TransparencyLog, cosignin
   app.get('/key', async (_request, reply) =>
     reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(`${log.verifierKey}\n`),
   );
+  app.get('/keys/:number', async (request, reply) => {
+    const { number } = request.params as { number: string };
+    const proof = /^[1-9]\d{0,3}$/.test(number) ? await log.store.rollover(Number(number)) : undefined;
+    if (proof === undefined) throw unknownRoute();
+    return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(proof);
+  });
   app.get('/tile/*', async (request, reply) => {
     const tile = parseTilePath(`tile/${(request.params as { '*': string })['*']}`);
     const bytes = tile && (await log.store.tile(tile));

@@ -2,14 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { checkpointText, parseCheckpoint } from '../recording/checkpoint.ts';
 import { commitAct, commitAgent, decodeLeaf, encodeLeaf, type Leaf, type LeafKind } from '../recording/leaf.ts';
 import { treeRoot } from '../recording/merkle.ts';
-import { formatNote, formatVerifierKey, noteHolds, signNote, type VerifierKey } from '../recording/note.ts';
+import { formatVerifierKey, type VerifierKey } from '../recording/note.ts';
+import { isSignedBy } from '../recording/rollover.ts';
 import type { Clock } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import { ActStore } from '../store/act-store.ts';
 import { LogStore } from '../store/log-store.ts';
-import { gatewayLogKey, type GatewayKeyJwk } from './log-key.ts';
+import type { LogKeyStore } from './log-key.ts';
 import { LoggedSessions } from './log-sessions.ts';
+import { LogSigner } from './log-signer.ts';
 
 export interface LoggedHead {
   seq: number;
@@ -42,13 +44,20 @@ export interface EndedSession {
 
 export interface LogOptions {
   dataDir: string;
-  key: GatewayKeyJwk;
+  keys: LogKeyStore;
   clock: Clock;
   /** Called while nothing can be logged for longer than the bound: sessions have to end. */
   onFailure: (error: UserError) => void;
   /** Bounds that tests make smaller (shared/limits.ts has the product's). */
   checkpointMillis?: number;
   failingMillisMax?: number;
+}
+
+interface LogParts {
+  store: LogStore;
+  acts: ActStore;
+  sessions: LoggedSessions;
+  signer: LogSigner;
 }
 
 /**
@@ -60,7 +69,7 @@ export class TransparencyLog {
   readonly #options: LogOptions;
   readonly #store: LogStore;
   readonly #acts: ActStore;
-  readonly key: VerifierKey;
+  readonly #signer: LogSigner;
   readonly sessions: LoggedSessions;
   readonly #live = new Map<LoggedSession, { opened: boolean; seq: number }>();
   #queue: Leaf[] = [];
@@ -72,29 +81,30 @@ export class TransparencyLog {
   /** Called with each new checkpoint; what it does is not waited for. */
   onPublished: (note: string, size: number) => void = () => undefined;
 
-  private constructor(options: LogOptions, parts: { store: LogStore; acts: ActStore; sessions: LoggedSessions }) {
+  private constructor(options: LogOptions, parts: LogParts) {
     this.#options = options;
     this.#store = parts.store;
     this.#acts = parts.acts;
     this.sessions = parts.sessions;
-    this.key = gatewayLogKey(options.key);
+    this.#signer = parts.signer;
   }
 
   /** Reads the log, and checks it against its own last checkpoint. Throws HOOP_RECORD_DAMAGED. Nothing is written yet. */
   static async open(options: LogOptions): Promise<TransparencyLog> {
     const sessions = new LoggedSessions();
     const actSalts = new Set<string>();
-    let keys = 0;
+    const signer = new LogSigner(options.keys);
     const store = await LogStore.open(options.dataDir, (bytes, index) => {
       const leaf = decodedLeaf(bytes, index);
       sessions.add(leaf, index);
+      signer.saw(leaf, index);
       if (leaf.kind === 'admin') actSalts.add(leaf.subject.toString('hex'));
-      if (leaf.kind === 'key') keys++;
     }).catch((error: unknown) => Promise.reject(cannotLog(error)));
     const acts = await ActStore.open(options.dataDir).catch((error: unknown) => Promise.reject(cannotLog(error)));
-    const log = new TransparencyLog(options, { store, acts, sessions });
+    const log = new TransparencyLog(options, { store, acts, sessions, signer });
     await log.#checkOwnCheckpoint();
-    if (keys === 0) log.#add('key', randomBytes(16), 0, log.key.publicKey);
+    signer.dropUnannounced();
+    if (signer.keysAnnounced === 0) log.#add('key', randomBytes(16), 0, log.key.publicKey);
     log.#add('boot', randomBytes(16), store.size, store.root());
     for (const act of await acts.list()) {
       if (!actSalts.has(act.salt.toString('hex'))) log.#add('admin', act.salt, 0, commitAct(act.salt, act.text));
@@ -113,6 +123,11 @@ export class TransparencyLog {
 
   get store(): LogStore {
     return this.#store;
+  }
+
+  /** The one that signs now. */
+  get key(): VerifierKey {
+    return this.#signer.key;
   }
 
   get verifierKey(): string {
@@ -160,6 +175,38 @@ export class TransparencyLog {
     await this.checkpoint();
   }
 
+  /** The proofs that each key of this log was followed by the next. */
+  async rollovers(): Promise<string[]> {
+    const proofs: string[] = [];
+    for (let number = 1; number < this.#signer.keysAnnounced; number++) {
+      const proof = await this.#store.rollover(number);
+      if (proof !== undefined) proofs.push(proof);
+    }
+    return proofs;
+  }
+
+  /** A checkpoint of this log that a key before may have signed, with what others have signed: signed by the one that signs now. */
+  async signedNow(note: string): Promise<string> {
+    const parsed = parseCheckpoint(note);
+    if (isSignedBy(parsed, this.key)) return note;
+    const { size, root } = parsed.checkpoint;
+    const isOurs = size <= this.#signedSize && root.equals(await treeRoot(size, this.#store.readHash));
+    return isOurs ? this.#signer.sign(parsed.note.text, parsed.note.signatures) : note;
+  }
+
+  /** A key that is to follow the one that signs now; nothing of it is in the log yet, and a start would drop it. */
+  prepareKey(): VerifierKey {
+    return this.#signer.prepareNext();
+  }
+
+  /** The log signs with this key when it resolves, and the proof that the old one said so is there (log-signer.ts). */
+  async rollOver({ publicKey }: VerifierKey): Promise<void> {
+    const isQueued = this.#queue.some(({ kind, digest }) => kind === 'key' && digest.equals(publicKey));
+    if (!isQueued && !this.#signer.isAnnounced(publicKey))
+      this.#add('key', randomBytes(16), this.#signer.keysAnnounced, publicKey);
+    await this.checkpoint();
+  }
+
   /** An agent's key was pinned. */
   agentKey(publicKey: Uint8Array): void {
     const salt = randomBytes(16);
@@ -200,12 +247,17 @@ export class TransparencyLog {
   async #checkpoint(): Promise<void> {
     await this.#collect();
     for (const leaf of this.#queue.splice(0)) this.#append(leaf);
-    if (this.#store.size === this.#signedSize) return;
+    if (this.#store.size > this.#signedSize || this.#signer.owesProof) await this.#publish();
+    this.#signer.adoptNext(this.#signedSize);
+    if (this.#signer.owesProof) await this.#publish(); // the new key's first
+  }
+
+  async #publish(): Promise<void> {
     await this.#store.flush();
+    await this.#signer.prove(this.#store);
     const size = this.#store.size;
     const text = checkpointText({ origin: this.key.name, size, root: this.#store.root() });
-    const signature = signNote(text, this.key.name, this.#options.key);
-    const note = formatNote({ text, signatures: [signature] });
+    const note = this.#signer.sign(text);
     await this.#store.publish(note);
     this.#signedSize = size;
     this.onPublished(note, size);
@@ -239,6 +291,7 @@ export class TransparencyLog {
 
   #append(leaf: Leaf): void {
     this.sessions.add(leaf, this.#store.size);
+    this.#signer.saw(leaf, this.#store.size);
     this.#store.append(encodeLeaf(leaf));
   }
 
@@ -256,8 +309,7 @@ export class TransparencyLog {
     const text = await this.#store.checkpoint();
     if (text === undefined) return;
     const { checkpoint, note } = this.#parsed(text);
-    if (checkpoint.origin !== this.key.name || !noteHolds(note, this.key))
-      throw notOurs('its checkpoint is not signed by this gateway’s key');
+    if (!this.#signer.knows({ checkpoint, note })) throw notOurs('its checkpoint is not signed by this gateway’s key');
     if (checkpoint.size > this.#store.size)
       throw notOurs(`it has ${this.#store.size} leaves, and ${checkpoint.size} were signed`);
     if (!checkpoint.root.equals(await treeRoot(checkpoint.size, this.#store.readHash)))

@@ -24,7 +24,8 @@ export interface RecorderOptions {
   catalog: Catalog;
   clock: Clock;
   randomBytes: (size: number) => Uint8Array;
-  gatewayKeyId: string;
+  /** Of the key that signs the log now. */
+  gatewayKeyId: () => string;
   /** Every session of a gateway is logged; without one (`hoop gateway reindex`) the next start logs what is recovered here. */
   log?: TransparencyLog;
   /** The highest number of a session of each agent whose recording was removed. */
@@ -115,7 +116,7 @@ export class Recorder {
       ordinal: this.#ordinal + 1,
       agentOrdinal: (this.#agentOrdinals.get(facts.agent) ?? 0) + 1,
       logSize: log?.signedSize ?? 0,
-      gatewayKeyId,
+      gatewayKeyId: gatewayKeyId(),
       principalSalt: randomBytes(16),
     });
     const session = new SessionRecorder(genesis.sessionId, {

@@ -25,7 +25,7 @@ export async function reindex(dataDir: string): Promise<{ sessions: number }> {
       catalog,
       clock: systemClock,
       randomBytes,
-      gatewayKeyId: '',
+      gatewayKeyId: () => '',
       onFailure,
     });
     await recorder.close();

@@ -7,12 +7,20 @@ import { digestBytes } from './digest.ts';
 export const exportNames = {
   checkpoint: 'checkpoint',
   key: 'key',
+  /** By which the log's first key was followed by others, numbered from 1 (rollover.ts). */
+  keys: 'keys/',
   consistency: 'consistency',
   /** One C2SP tlog-proof for each leaf about the session, named by its index. */
   proofs: 'proofs/',
   chain: 'recording.chain',
   payload: 'recording.payload',
 } as const;
+
+/** The proof, and that the log begins with the checkpoint that is in it: as `consistency`. */
+export const rolloverNames = (number: number): { proof: string; consistency: string } => {
+  const name = `${exportNames.keys}${String(number).padStart(4, '0')}`;
+  return { proof: `${name}.tlog-proof`, consistency: `${name}.consistency` };
+};
 
 export const proofName = (index: number): string =>
   `${exportNames.proofs}${String(index).padStart(16, '0')}.tlog-proof`;

@@ -1,11 +1,14 @@
 import type { Checkpoint } from './checkpoint.ts';
 import { parseCheckpoint } from './checkpoint.ts';
-import { cosignedAt, noteHolds, parseVerifierKey, type Note, type VerifierKey } from './note.ts';
+import { cosignedAt, parseVerifierKey, type Note, type VerifierKey } from './note.ts';
+import { followRollovers, isSignedInTime, type LogKey, type Rollover } from './rollover.ts';
 import type { Verdict } from './verdicts.ts';
 
 /** What the person brings along: all of it optional, nothing of it taken from what is verified. */
 export interface Trust {
   keys: readonly VerifierKey[];
+  /** Proofs that keys were followed by others (rollover.ts), which the person has seen; what is verified brings its own. */
+  rollovers?: readonly string[];
   /** A checkpoint that the person kept. */
   held?: { checkpoint: Checkpoint; note: Note };
   /** Witnesses that must have cosigned. */
@@ -16,19 +19,31 @@ export interface JudgedCheckpoint {
   checkpoint: Checkpoint;
   note: Note;
   found: Verdict[];
+  /** By which the trusted key was followed by others. */
+  rollovers: Rollover[];
 }
 
-/** Is the text a checkpoint of the trusted key, cosigned by those that must have? Undefined when it is no checkpoint at all. */
-export function judgeCheckpoint(text: string, trust: Trust): JudgedCheckpoint | undefined {
+/**
+ * Is the text a checkpoint of the trusted key, or of one that has followed it, cosigned by those that must have? Undefined when it is no
+ * checkpoint at all.
+ */
+export function judgeCheckpoint(
+  text: string,
+  trust: Trust,
+  rollovers: readonly string[] = [],
+): JudgedCheckpoint | undefined {
   const parsed = parsedOrUndefined(text);
   if (!parsed) return undefined;
   const key = trust.keys.find(({ name }) => name === parsed.checkpoint.origin) ?? trust.keys[0];
-  const found = [signedBy(parsed, key), ...trust.witnesses.map((witness) => cosignedBy(parsed.note, trust, witness))];
-  if (trust.held && key && !isBy(trust.held, key))
+  const { keys, followed } = key
+    ? followRollovers(key, [...new Set([...(trust.rollovers ?? []), ...rollovers])])
+    : { keys: [], followed: [] };
+  const found = [signedBy(parsed, keys), ...trust.witnesses.map((witness) => cosignedBy(parsed.note, trust, witness))];
+  if (trust.held && key && !isSignedInTime(trust.held, keys))
     found.push({ verdict: 'UNPINNED', why: 'the checkpoint that you hold is not signed by the key that you trust' });
   if (trust.held && trust.held.checkpoint.origin !== parsed.checkpoint.origin)
     found.push({ verdict: 'FORK', why: 'the checkpoint that you hold is another log’s' });
-  return { ...parsed, found: found.filter((each) => each !== undefined) };
+  return { ...parsed, found: found.filter((each) => each !== undefined), rollovers: followed };
 }
 
 function parsedOrUndefined(text: string): ReturnType<typeof parseCheckpoint> | undefined {
@@ -40,14 +55,14 @@ function parsedOrUndefined(text: string): ReturnType<typeof parseCheckpoint> | u
   }
 }
 
-const isBy = ({ checkpoint, note }: { checkpoint: Checkpoint; note: Note }, key: VerifierKey): boolean =>
-  checkpoint.origin === key.name && noteHolds(note, key);
-
-function signedBy(parsed: { checkpoint: Checkpoint; note: Note }, key: VerifierKey | undefined): Verdict | undefined {
-  if (!key) return { verdict: 'UNPINNED', why: 'no key was given that you trust' };
-  return isBy(parsed, key)
+function signedBy(parsed: { checkpoint: Checkpoint; note: Note }, keys: readonly LogKey[]): Verdict | undefined {
+  if (keys.length === 0) return { verdict: 'UNPINNED', why: 'no key was given that you trust' };
+  return isSignedInTime(parsed, keys)
     ? undefined
-    : { verdict: 'UNPINNED', why: 'its checkpoint is not signed by the key that you trust' };
+    : {
+        verdict: 'UNPINNED',
+        why: 'its checkpoint is not signed by the key that you trust, or by one that followed it',
+      };
 }
 
 function cosignedBy(note: Note, { held }: Trust, witness: VerifierKey): Verdict | undefined {

@@ -215,8 +215,6 @@ export const exportQuerySchema = z.object({ heldSize: z.coerce.number().int().mi
 
 /** GET /sessions/:id/entries → all entries as they are on disk (docs/recording-format.md), each behind its length (u32). */
 
-/** GET /sessions/:id/entries → all entries as they are on disk (docs/recording-format.md), each behind its length (u32). */
-
 /** GET /sessions/:id/statements → application/x-ndjson, one Statement a line, in order. */
 export const statementSchema = z.object({
   session: z.string(),
@@ -317,3 +315,7 @@ export const recordingStatsSchema = z.object({
   holds: z.array(holdSchema),
 });
 export type RecordingStats = z.infer<typeof recordingStatsSchema>;
+
+/** POST /log/key → 201 RolledOver: the log's key is replaced (administrators; docs/recording-format.md). Both are verifier keys. */
+export const rolledOverSchema = z.object({ before: z.string(), key: z.string() });
+export type RolledOver = z.infer<typeof rolledOverSchema>;

@@ -15,7 +15,7 @@ import { UserError } from '../shared/errors.ts';
 import { makeDirectory, writeFileAtomically } from './durable.ts';
 
 /**
- * The transparency log's files, `<data-dir>/log/{checkpoint,tile/…}`, as C2SP tlog-tiles names them. Leaves (tile/entries) are the truth
+ * The transparency log's files, `<data-dir>/log/{checkpoint,tile/…,keys/…}`, as C2SP tlog-tiles names them. Leaves (tile/entries) are the truth
  * and durable before any checkpoint that has them; tiles of hashes are derived and made anew at every start where they are not right.
  * An attacker who can write here can rewrite the log, not sign it; whoever holds an older checkpoint sees that.
  */
@@ -88,6 +88,15 @@ export class LogStore {
     await writeFileAtomically(join(this.#directory, 'checkpoint'), Buffer.from(checkpoint));
     this.#published = { text: checkpoint, size: this.size };
     await this.#removeSuperseded().catch(() => undefined); // the next checkpoint does it
+  }
+
+  /** The proof that the log's key was followed by that one (recording/rollover.ts); durable when it resolves. */
+  async writeRollover(number: number, proof: string): Promise<void> {
+    await this.#write(rolloverPath(number), Buffer.from(proof), true);
+  }
+
+  async rollover(number: number): Promise<string | undefined> {
+    return (await readIfThere(join(this.#directory, rolloverPath(number))))?.toString('utf8');
   }
 
   /** A tile's bytes as the protocol asks for them; undefined where there are none under the published checkpoint. */
@@ -166,6 +175,15 @@ export class LogStore {
     for (const path of this.#filled) await rm(join(this.#directory, `${path}.p`), { recursive: true, force: true });
     this.#filled = [];
   }
+}
+
+const rolloverPath = (number: number): string => `keys/${number}.tlog-proof`;
+
+/** All proofs of a log's folder, as they are: they are judged by whoever reads them. */
+export async function readRollovers(directory: string): Promise<string[]> {
+  const names = await readdir(join(directory, 'keys')).catch(() => []);
+  const proofs = names.filter((name) => /^[1-9]\d{0,3}\.tlog-proof$/.test(name)).toSorted();
+  return Promise.all(proofs.map((name) => readFile(join(directory, 'keys', name), 'utf8')));
 }
 
 /** Tiles held while the log is read at a start. */

@@ -13,7 +13,7 @@ import { UserError } from '../shared/errors.ts';
 import { readActs } from './act-store.ts';
 import { Archive, type ArchivedRecording } from './archive.ts';
 import { readJournal, type JournalSnapshot } from './journal-reader.ts';
-import { readLeaves } from './log-store.ts';
+import { readLeaves, readRollovers } from './log-store.ts';
 import { openReader } from './positional-file.ts';
 
 export interface DataDirOptions {
@@ -73,14 +73,14 @@ export async function verifyDataDir(
 
 async function readSignedLog(directory: string, trust: Trust): Promise<SignedLog> {
   const text = await readFile(join(directory, 'checkpoint'), 'utf8').catch(() => '');
-  const judged = judgeCheckpoint(text, trust);
+  const judged = judgeCheckpoint(text, trust, await readRollovers(directory));
   if (!judged)
     return { found: [{ verdict: 'UNPINNED', why: 'there is no checkpoint' }], checkpoint: undefined, leaves: [] };
-  const { checkpoint, found } = judged;
+  const { checkpoint, found, rollovers } = judged;
   const tree = new TileTree();
   const leaves: Leaf[] = [];
   const held = trust.held?.checkpoint;
-  const expected = [checkpoint, ...(held ? [held] : [])];
+  const expected = [checkpoint, ...(held ? [held] : []), ...rollovers.map((rollover) => rollover.checkpoint)];
   expectRoot(expected, tree, found);
   try {
     for await (const bytes of readLeaves(directory)) {

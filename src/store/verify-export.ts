@@ -3,6 +3,7 @@ import type { Checkpoint } from '../recording/checkpoint.ts';
 import { decodeLeaf, type Leaf } from '../recording/leaf.ts';
 import { consistencyHolds, inclusionHolds, leafHash } from '../recording/merkle.ts';
 import { exportNames, parseConsistency } from '../recording/export-format.ts';
+import type { Rollover } from '../recording/rollover.ts';
 import { noteHolds, parseVerifierKey, type Note } from '../recording/note.ts';
 import type { PositionalReader } from '../recording/sealed-reader.ts';
 import { preambleBytes } from '../recording/sealed-format.ts';
@@ -35,11 +36,13 @@ async function judged(file: PositionalReader, trust: Trust): Promise<VerifyRepor
   const texts = new Map<string, string>();
   for (const { name, reader } of members) if (!isRecording(name)) texts.set(name, await textOf(name, reader));
   const text = texts.get(exportNames.checkpoint) ?? '';
-  const judgement = judgeCheckpoint(text, trust);
+  const own = [...texts].filter(([name]) => name.startsWith(exportNames.keys)).map(([, proof]) => proof);
+  const judgement = judgeCheckpoint(text, trust, own);
   if (!judgement) return reportOf([{ verdict: 'UNPINNED', why: 'it has no checkpoint that can be read' }], []);
-  const { checkpoint, note, found } = judgement;
+  const { checkpoint, note, found, rollovers } = judgement;
   const leaves: Leaf[] = [];
   found.push(...ownKey(texts, note), ...tiedToHeld(texts, checkpoint, trust));
+  found.push(...tiedToKeys(texts, checkpoint, rollovers));
   const proofs = [...texts.keys()].filter((name) => name.startsWith(exportNames.proofs)).toSorted(); // by index
   for (const name of proofs) {
     const leaf = provenLeaf(texts.get(name)!, text, checkpoint);
@@ -88,6 +91,21 @@ function tiedToHeld(texts: Map<string, string>, checkpoint: Checkpoint, { held }
     root: checkpoint.root,
   });
   return isTied ? [] : [{ verdict: 'FORK', at: size, why: 'the log does not begin with the checkpoint that you hold' }];
+}
+
+/** The checkpoints with which old keys made way for new ones are in this log too. */
+function tiedToKeys(texts: Map<string, string>, checkpoint: Checkpoint, rollovers: readonly Rollover[]): Verdict[] {
+  const own = [...texts].filter(([name]) => name.startsWith(exportNames.keys)).map(([, text]) => text);
+  const { size, root } = checkpoint;
+  return rollovers.flatMap((rollover): Verdict[] => {
+    const { size: before, root: rootBefore } = rollover.checkpoint;
+    const isTied = (text: string): boolean => {
+      const proof = before === size ? [] : parseConsistency(text, before);
+      return proof !== undefined && consistencyHolds({ before, size, proof, rootBefore, root });
+    };
+    if (before > size || own.some(isTied)) return [];
+    return [{ verdict: 'FORK', at: before, why: 'the log does not begin with what an earlier key has signed' }];
+  });
 }
 
 function provenLeaf(proof: string, text: string, { size, root }: Checkpoint): Leaf | undefined {

@@ -23,18 +23,38 @@ export interface LoggedRecorder {
   remove(): Promise<void>;
 }
 
-export const newLogKey = (): LogOptions['key'] => ({
+type LogKeys = LogOptions['keys'];
+
+export const newLogKey = (): LogKeys['gateway'] => ({
   ...generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }),
   kid: '0123456789abcdef',
 });
 
+/** What the registry keeps of the log's key, in memory: it outlives a crash of the log. */
+export function memoryKeys(gateway = newLogKey()): { -readonly [Key in keyof LogKeys]: LogKeys[Key] } {
+  return {
+    gateway,
+    nextGateway: undefined,
+    makeNextGateway() {
+      return (this.nextGateway ??= { ...newLogKey(), kid: this.gateway.kid });
+    },
+    dropNextGateway() {
+      this.nextGateway = undefined;
+    },
+    adoptNextGateway() {
+      this.gateway = this.nextGateway!;
+      this.nextGateway = undefined;
+    },
+  };
+}
+
 export async function startLoggedRecorder(
-  given: { dataDir?: string; key?: LogOptions['key']; failingMillisMax?: number } = {},
+  given: { dataDir?: string; key?: LogKeys['gateway']; keys?: LogKeys; failingMillisMax?: number } = {},
 ): Promise<LoggedRecorder> {
-  const { dataDir = mkdtempSync(join(tmpdir(), 'hoop-log-')), key = newLogKey(), ...bounds } = given;
+  const { dataDir = mkdtempSync(join(tmpdir(), 'hoop-log-')), key, keys = memoryKeys(key), ...bounds } = given;
   const failures: UserError[] = [];
   const onFailure = (error: UserError) => void failures.push(error);
-  const log = await TransparencyLog.open({ dataDir, key, clock: systemClock, onFailure, ...bounds });
+  const log = await TransparencyLog.open({ dataDir, keys, clock: systemClock, onFailure, ...bounds });
   const recorder = await startTestRecorder({ dataDir, log });
   await log.checkpoint();
   return {
@@ -55,7 +75,7 @@ export async function startLoggedRecorder(
       if (!crash) await log.close();
       if (crash) recorder.catalog.close();
       else await recorder.close();
-      return startLoggedRecorder({ dataDir, key, ...bounds });
+      return startLoggedRecorder({ dataDir, keys, ...bounds });
     },
     async remove() {
       await log.close();

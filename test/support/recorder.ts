@@ -32,7 +32,7 @@ export async function startTestRecorder(
     catalog,
     clock: systemClock,
     randomBytes,
-    gatewayKeyId: 'key-1',
+    gatewayKeyId: () => 'key-1',
     segmentBytes: 1024 * 1024,
     ...options,
     dataDir,

@@ -6,6 +6,7 @@ import type {
   Erased,
   Hold,
   RecordingStats,
+  RolledOver,
 } from '../../shared/api.ts';
 import type { Principal } from '../identity/principal.ts';
 
@@ -54,10 +55,16 @@ export interface RecordingActs {
   stats(): Promise<RecordingStats>;
 }
 
+/** A new key for the transparency log: it signs when it resolves, and the old one is gone. Recorded as an act of `by`. */
+export interface LogKeyActs {
+  rollOver(by: Principal): Promise<RolledOver>;
+}
+
 export interface ApiPorts {
   agents: LiveAgents;
   sessions: SessionsIndex;
   recordings?: RecordingActs;
+  logKey?: LogKeyActs;
   /** Called after the act (before it, for a read); what it throws, the caller gets. */
   recordAct?(act: AdministrativeAct): MaybePromise<void>;
 }

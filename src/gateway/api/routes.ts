@@ -8,6 +8,7 @@ import { registerAgents } from './agents-routes.ts';
 import { sendApiError } from './api-error.ts';
 import { isoOrNull, principalOf, type ApiContext } from './context.ts';
 import { registerGrants } from './grants-routes.ts';
+import { registerLogActs } from './log-routes.ts';
 import { registerRecordings } from './recordings-routes.ts';
 import { registerResources } from './resources-routes.ts';
 import { registerSessions } from './sessions-routes.ts';
@@ -38,6 +39,7 @@ export function registerApi(app: FastifyInstance, context: ApiContext): void {
   registerResources(app, context);
   registerSessions(app, context);
   registerRecordings(app, context);
+  registerLogActs(app, context);
 }
 
 export const unknownRoute = (): UserError =>

@@ -9,15 +9,26 @@ export interface GatewayKeys {
   cookie: string;
   /** Root of the local credentials (`localPassword`). */
   credentialKey: Uint8Array;
-  /** Ed25519, private JWK: the gateway's identity in the record. */
-  gateway: JsonWebKey & { kid: string };
+  /** Ed25519, private JWK: the gateway's identity in the record. `kid` names the log, and stays when the key is replaced. */
+  readonly gateway: JsonWebKey & { kid: string };
+  /** The one that is to replace it: made and kept, and has signed nothing yet. */
+  readonly nextGateway: (JsonWebKey & { kid: string }) | undefined;
+  /** Makes it where there is none. */
+  makeNextGateway(): JsonWebKey & { kid: string };
+  dropNextGateway(): void;
+  /** The next one is the key from now on. */
+  adoptNextGateway(): void;
+  /** Those that were replaced are in no file of the registry any more when it returns. */
+  destroyReplaced(): void;
 }
 
 export function openKeys(sql: Sql): GatewayKeys {
+  const read = (name: string): string | undefined =>
+    sql.get<{ value: string }>('select value from secrets where name = ?', name)?.value;
   const kept = (name: string, make: () => string): string =>
     sql.transaction(() => {
-      const row = sql.get<{ value: string }>('select value from secrets where name = ?', name);
-      if (row) return row.value;
+      const found = read(name);
+      if (found !== undefined) return found;
       const value = make();
       sql.run('insert into secrets (name, value) values (?, ?)', name, value);
       return value;
@@ -29,9 +40,40 @@ export function openKeys(sql: Sql): GatewayKeys {
       kept('credential', () => randomBytes(32).toString('base64url')),
       'base64url',
     ),
-    gateway: JSON.parse(kept('gateway', () => JSON.stringify(newKey('ed25519')))) as GatewayKeys['gateway'],
+    ...gatewayKey(sql, { read, kept }),
   };
 }
+
+type SecretRows = { read: (name: string) => string | undefined; kept: (name: string, make: () => string) => string };
+
+function gatewayKey(sql: Sql, { read, kept }: SecretRows): Omit<GatewayKeys, 'signing' | 'cookie' | 'credentialKey'> {
+  const parsed = (text: string) => JSON.parse(text) as GatewayKeys['gateway'];
+  const dropNextGateway = () => void sql.run('delete from secrets where name = ?', nextName);
+  kept('gateway', () => JSON.stringify(newKey('ed25519')));
+  return {
+    get gateway() {
+      return parsed(read('gateway')!);
+    },
+    get nextGateway() {
+      const text = read(nextName);
+      return text === undefined ? undefined : parsed(text);
+    },
+    makeNextGateway() {
+      const { kid } = parsed(read('gateway')!);
+      return parsed(kept(nextName, () => JSON.stringify({ ...newKey('ed25519'), kid })));
+    },
+    dropNextGateway,
+    adoptNextGateway() {
+      sql.transaction(() => {
+        sql.run('update secrets set value = ? where name = ?', read(nextName) ?? null, 'gateway');
+        dropNextGateway();
+      });
+    },
+    destroyReplaced: () => sql.settle(),
+  };
+}
+
+const nextName = 'gateway-next';
 
 function newKey(type: 'ec' | 'ed25519'): JsonWebKey & { kid: string } {
   const { privateKey } =

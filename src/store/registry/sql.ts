@@ -12,6 +12,8 @@ export interface Sql {
   run(text: string, ...values: Value[]): number;
   /** All of `act` or nothing; durable when this returns. */
   transaction<T>(act: () => T): T;
+  /** What was overwritten or deleted is then in no file: neither in a free page nor in the write-ahead log. */
+  settle(): void;
   close(): void;
 }
 
@@ -20,7 +22,13 @@ export function openSql(path: string, migrations: readonly string[]): Sql {
   closeSync(openSync(path, 'a', 0o600));
   chmodSync(path, 0o600);
   const database = new Database(path);
-  for (const pragma of ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON', 'busy_timeout = 5000']) {
+  for (const pragma of [
+    'journal_mode = WAL',
+    'synchronous = FULL',
+    'foreign_keys = ON',
+    'busy_timeout = 5000',
+    'secure_delete = ON',
+  ]) {
     database.pragma(pragma);
   }
   migrate(database, migrations);
@@ -38,6 +46,7 @@ export function openSql(path: string, migrations: readonly string[]): Sql {
     all: <Row>(text: string, ...values: Value[]) => statement(text).all(values) as Row[],
     run: (text, ...values) => statement(text).run(values).changes,
     transaction: <T>(act: () => T): T => (database.inTransaction ? act() : (database.transaction(act)() as T)),
+    settle: () => void database.pragma('wal_checkpoint(TRUNCATE)'),
     close: () => database.close(),
   };
 }
