@@ -84,6 +84,26 @@ describe('a sign-in, from login to logout', () => {
     });
   });
 
+  it('a grant for a resource that no agent has offered is made, and the name is asked about', async () => {
+    const grant = (resource: string) => cli.run(['grants', 'add', '--group', 'backend', '--resource', resource]);
+    const early = await grant('orders-db');
+    expect(early).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\S+\n$/) as string });
+    expect(early.stderr).toMatch(/^Warning: no agent has offered a resource orders-db \(there is none yet\)/);
+    gateway.registry.agents.create('early-agent');
+    gateway.registry.agents.offerResources('early-agent', '1.0.0', [
+      {
+        name: 'payments',
+        protocol: 'postgres',
+        address: '127.0.0.1:5432',
+        database: 'pay',
+        tls: 'disable',
+        results: 'digest',
+      },
+    ]);
+    expect((await grant('paymnets')).stderr).toContain('a resource paymnets (there are payments)');
+    for (const known of ['payments', '*']) expect((await grant(known)).stderr).not.toContain('Warning');
+  });
+
   it('agents create prints the join token alone on stdout', async () => {
     const created = await cli.run(['agents', 'create', 'db-agent']);
     expect(created.code).toBe(0);

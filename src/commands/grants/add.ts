@@ -17,14 +17,17 @@ export default class GrantsAdd extends BaseCommand<typeof GrantsAdd> {
 
   async run(): Promise<Grant> {
     const { flags } = await this.parse(GrantsAdd);
-    const { api } = await this.gateway(flags);
     const { user, group, resource } = flags;
+    const { unofferedResource } = await import('../../client/unoffered-resource.ts');
+    const { api } = await this.gateway(flags);
+    const warning = await unofferedResource(api, resource);
     const grant = await api.createGrant({
       resource,
       ...(user === undefined ? {} : { user }),
       ...(group === undefined ? {} : { group }),
     });
     const who = grant.user ?? `group ${grant.group}`;
+    if (warning !== undefined) this.say(`Warning: ${warning}`);
     this.say(`${who} may reach ${grant.resource === '*' ? 'every resource' : grant.resource}. The grant:`);
     this.log(grant.id);
     return grant;
