@@ -16,10 +16,10 @@ const executions = Number(process.env['HOOP_PROVE_EXECUTIONS'] ?? 1_000_000);
 const seed = Number(process.env['HOOP_PROVE_SEED'] ?? 1);
 /** Two runs of the decoder, so that two processors have something to do; a login is smaller, and slower because it hashes. */
 const runs = [
-  { name: 'postgres-decoder', seed, count: Math.round(executions * 0.45) },
-  { name: 'postgres-decoder', seed: seed + 1, count: Math.round(executions * 0.45) },
+  { name: 'postgres-decoder', seed, count: Math.round(executions * 0.4) },
+  { name: 'postgres-decoder', seed: seed + 1, count: Math.round(executions * 0.4) },
   { name: 'postgres-login', seed, count: Math.round(executions * 0.1) },
-  { name: 'redis-decoder', seed, count: Math.round(executions * 0.02) },
+  { name: 'redis-decoder', seed, count: Math.round(executions * 0.1) },
 ];
 
 const found = Object.keys(targets).flatMap((name) => inputsIn(`fuzz/${name}`).map((one) => ({ name, ...one })));
