@@ -1,79 +1,106 @@
-import { limits } from '../../shared/limits.ts';
 import { frontendType, headerBytes } from '../../protocol/postgres/messages.ts';
 import { Splitter } from '../../protocol/postgres/splitter.ts';
+import { limits } from '../../shared/limits.ts';
 import { escapeControl } from '../escape-control.ts';
+import { CsvReader } from './copy-csv.ts';
 import type { DataSpool } from './script-items.ts';
 
-/** COPY data as it stands in a script behind its statement, its end included. */
-type CopyText = { lines: AsyncIterable<string> } | { why: string };
+/** COPY data as it stands in a script behind its statement, its end included; `options`: what then goes behind FROM STDIN. */
+type CopyText = { lines: AsyncIterable<string>; options: string | undefined } | { why: string };
 
-/** Lines longer than that are none that a person wrote. */
-const lineBytesMax = limits.messageBytesMax;
+const csvOptions =
+  /^\s*(?:with\s*)?(?:\(\s*format\s+csv\s*(,\s*header\s*(?:true|on)?\s*)?\)|csv(\s+header)?)\s*;?\s*$/i;
 
 /**
- * In the text format every byte that is not to be obeyed has an escape of its own; in CSV there is none, so that such data is left out,
- * as is the binary format, which psql cannot take from a script. Read twice: a part of a table is never written.
+ * Always in the text format: it has an escape for every byte that is not to be obeyed, and all versions of psql and servers agree on its end.
+ * The binary format cannot stand in a script. Read twice: a part of a table is never written.
  */
 export async function copyText(sql: string, data: DataSpool): Promise<CopyText> {
   const options = sql.replace(/^[\s\S]*\bfrom\b[\s\S]*?\bstdin\b/i, '');
   if (/\bbinary\b/i.test(options) || /^\s*copy\s+binary\b/i.test(sql))
     return { why: 'its data is in the binary format' };
+  const csv = csvOptions.exec(options);
+  if (/\bcsv\b/i.test(options) && !csv) return { why: 'its CSV has options that are not known here' };
   // A delimiter of one's own may be what would be escaped.
-  const reads = /\b(csv|delimiters?|null)\b/i.test(options) ? readAsIs : readTextLine;
-  for await (const line of linesOf(data.read()))
-    if (reads(line) === undefined) return { why: 'its data has what a script cannot say' };
+  const isOwn = /\b(delimiters?|null)\b/i.test(options);
+  const read = csv
+    ? () => fromCsv(textOf(data.read()), Boolean(csv[1] ?? csv[2]))
+    : () => fromText(linesOf(textOf(data.read())), isOwn);
+  for await (const line of read()) if (line === undefined) return { why: 'its data has what a script cannot say' };
   const lines = async function* (): AsyncGenerator<string> {
-    for await (const line of linesOf(data.read())) yield `${reads(line)}\n`;
+    for await (const line of read()) yield `${line}\n`;
     yield '\\.\n';
   };
-  return { lines: lines() };
+  return { lines: lines(), options: csv ? '' : undefined };
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** Of a line without its end. */
-function readTextLine(bytes: Uint8Array): string | undefined {
-  const text = decoded(bytes)?.replace(/\r$/, '');
-  if (text === undefined || text === '\\.') return undefined;
-  // What stands behind a backslash is part of an escape already.
-  if (/\\$|\\[\p{Cc}\p{Cf}]/u.test(text)) return undefined;
-  return Array.from(text, (character) => {
-    if (character === '\t' || escapeControl(character) === character) return character;
-    return Array.from(Buffer.from(character), (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
-  }).join('');
-}
-
-function readAsIs(bytes: Uint8Array): string | undefined {
-  const text = decoded(bytes);
-  return text === undefined || text === '\\.' || escapeControl(text, { multiline: true }) !== text ? undefined : text;
-}
-
-function decoded(bytes: Uint8Array): string | undefined {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Lines of the CopyData messages, which may be cut anywhere. */
-async function* linesOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let rest: Buffer = Buffer.alloc(0);
-  let found: Uint8Array[] = [];
-  const message = (type: number, bytes: Uint8Array) => {
-    if (type === frontendType.copyData) found.push(Uint8Array.from(bytes.subarray(headerBytes)));
-  };
-  const splitter = new Splitter({ streams: () => false, piece: () => undefined, message }, lineBytesMax);
+async function* fromCsv(
+  pieces: AsyncIterable<string | undefined>,
+  hasHeader: boolean,
+): AsyncGenerator<string | undefined, void> {
+  const reader = new CsvReader();
+  let seen = 0;
+  const shown = (fields: (string | null)[]) =>
+    fields.map((field) => (field === null ? '\\N' : escaped(field))).join('\t');
   for await (const piece of pieces) {
-    splitter.push(piece);
-    const bytes = Buffer.concat([rest, ...found]);
-    found = [];
-    let from = 0;
-    for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, from)) {
-      yield bytes.subarray(from, end);
-      from = end + 1;
-    }
-    rest = Buffer.from(bytes.subarray(from));
+    if (piece === undefined) return yield undefined;
+    for (const record of reader.push(piece)) if (seen++ > 0 || !hasHeader) yield shown(record);
   }
-  if (rest.length > 0) yield rest;
+  for (const record of reader.end()) if (seen++ > 0 || !hasHeader) yield shown(record);
+}
+
+const own: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+const escaped = (field: string): string =>
+  Array.from(field, (character) => own[character] ?? harmless(character)).join('');
+
+async function* fromText(
+  lines: AsyncIterable<string | undefined>,
+  isOwn: boolean,
+): AsyncGenerator<string | undefined, void> {
+  for await (const line of lines) {
+    const text = line?.replace(/\r$/, '');
+    // What stands behind a backslash is part of an escape already.
+    if (text === undefined || text === '\\.' || /\\$|\\[\p{Cc}\p{Cf}]/u.test(text)) return yield undefined;
+    const shown = Array.from(text, (character) => (character === '\t' ? character : harmless(character))).join('');
+    yield isOwn && shown !== text ? undefined : shown;
+  }
+}
+
+/** By the bytes of UTF-8, as COPY's escapes have it. */
+function harmless(character: string): string {
+  if (escapeControl(character) === character) return character;
+  return Array.from(Buffer.from(character), (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+}
+
+/** Undefined, once, for what is not UTF-8. Messages may be cut anywhere. */
+async function* textOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string | undefined> {
+  const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  let found = '';
+  const message = (type: number, bytes: Uint8Array) => {
+    if (type === frontendType.copyData) found += utf8.decode(bytes.subarray(headerBytes), { stream: true });
+  };
+  const splitter = new Splitter({ streams: () => false, piece: () => undefined, message }, limits.messageBytesMax);
+  try {
+    for await (const piece of pieces) {
+      splitter.push(piece);
+      yield found;
+      found = '';
+    }
+    yield utf8.decode();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    yield undefined;
+  }
+}
+
+async function* linesOf(pieces: AsyncIterable<string | undefined>): AsyncGenerator<string | undefined> {
+  let rest = '';
+  for await (const piece of pieces) {
+    if (piece === undefined) return yield undefined;
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }

@@ -57,7 +57,7 @@ async function* sql(source: ReplaySource): AsyncGenerator<string> {
     yield* (await import('./sql-script.ts')).sqlScript(source.session, items(source), counts);
   else if (protocol === 'redis') yield* (await import('./redis-script.ts')).redisScript(wanted(source), counts);
   else throw noScript(protocol);
-  const where = protocol === 'postgres' ? ', and stand as comments' : '';
+  const where = protocol === 'postgres' ? ' (a comment stands in its place)' : '';
   if (counts.left > 0) source.say(`${count(counts.left, 'statement')} cannot be run again from a script${where}.`);
 }
 

@@ -96,7 +96,8 @@ class Script {
     const data = item.data && (await copyText(statement.text ?? '', item.data));
     if (data && 'why' in data) return yield this.#left(item, { can: false, why: data.why, failsTransaction: false });
     this.#counts.written++;
-    yield `${again.sql}\n`;
+    const { sql } = again;
+    yield `${data?.options === undefined ? sql : sql.replace(/(\bfrom\b[\s\S]*?\bstdin\b)[\s\S]*$/i, `$1${data.options};`)}\n`;
     if (data) yield* data.lines;
     if (again.transaction === 'begins') this.#inTransaction.add(stream);
     if (again.transaction === 'ends') this.#inTransaction.delete(stream);

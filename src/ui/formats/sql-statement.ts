@@ -57,21 +57,27 @@ function query(statement: Statement, text: string): Again {
 /** Sent by psql as the text says, byte by byte, without being read by psql. */
 const indirect = (text: string): string => `SELECT ${sqlLiteral(text)} \\gexec`;
 
+/** What drivers send in binary without saying what it is are bytes; where they were not, the server refuses the type that is declared here. */
+const bytea = 17;
+
 function prepared(statement: Statement, text: string): Again {
   const plain = plainStatements(text);
   if (plain && plain.length > 1) return no('a server takes one statement at a time in this way', true);
   if (plain?.length === 0) return no('it is empty');
   const { parameters, seq } = statement;
   if (parameters.length === 0) return query(statement, text);
-  const values = parameters.map(({ type, format, base64 }) => {
+  const types = parameters.map(({ type, format, base64 }) =>
+    type === 0 && format === 1 && base64 !== null ? bytea : type,
+  );
+  const values = parameters.map(({ format, base64 }, index) => {
     if (base64 === null) return 'NULL';
-    const value = parameterText(type, format, Buffer.from(base64, 'base64'));
+    const value = parameterText(types[index] ?? 0, format, Buffer.from(base64, 'base64'));
     return value === undefined ? undefined : sqlLiteral(value);
   });
   const unreadable = values.indexOf(undefined);
   if (unreadable >= 0) return no(`$${unreadable + 1} is in a binary form that has no text here`);
-  const types = parameters.map(({ type }) => typeName(type));
-  const declared = types.every((name) => name === 'unknown') ? '' : ` (${types.join(', ')})`;
+  const names = types.map(typeName);
+  const declared = names.every((name) => name === 'unknown') ? '' : ` (${names.join(', ')})`;
   const name = `hoop_${seq}`;
   const prepare = `PREPARE ${name}${declared} AS ${plain?.[0] ?? text}`;
   const first = plain ? `${prepare};` : indirect(prepare);
