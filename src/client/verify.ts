@@ -2,8 +2,9 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseCheckpoint } from '../recording/checkpoint.ts';
-import { parseVerifierKey, type VerifierKey } from '../recording/note.ts';
+import { keyTypes, parseVerifierKey, type VerifierKey } from '../recording/note.ts';
 import { parseKeys, type Trust } from '../recording/verify-checkpoint.ts';
+import { isWitnessList, parseWitnessList, type WitnessList } from '../recording/witness-list.ts';
 import type { VerifyReport } from '../recording/verify-report.ts';
 import { UserError } from '../shared/errors.ts';
 import { exportTo } from './export-session.ts';
@@ -14,9 +15,10 @@ export interface VerifyRequest {
   /** A data directory, a file of `hoop sessions export`, or a session of the gateway. */
   target: string;
   session?: string | undefined;
-  /** A verifier key, or a file with one. */
+  /** A verifier key, or a file with one; with it those of witnesses. */
   key?: string | undefined;
   checkpoint?: string | undefined;
+  /** Verifier keys of witnesses, or an agent's own list. */
   witness?: string | undefined;
   onProgress?: (done: number, total: number) => void;
   /** Asked only for a session. */
@@ -59,7 +61,8 @@ async function verifyFromGateway({ target, api, files }: VerifyRequest, trust: T
   const folder = await mkdtemp(join(tmpdir(), 'hoop-verify-'));
   try {
     const file = join(folder, 'export.tar');
-    await exportTo(file, await gateway.exported(id, trust.held?.checkpoint.size));
+    const heldSize = (trust.held ?? trust.seen?.checkpoint)?.checkpoint.size;
+    await exportTo(file, await gateway.exported(id, heldSize));
     return await files.verifyExport(file, trust);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -67,15 +70,34 @@ async function verifyFromGateway({ target, api, files }: VerifyRequest, trust: T
 }
 
 async function trustOf({ key, checkpoint, witness }: VerifyRequest): Promise<Trust> {
+  const given = key === undefined ? [] : await givenKeys(key);
+  const seen = witness === undefined ? undefined : await witnessOf(witness);
   return {
-    keys: key === undefined ? await pinnedKeys() : [await givenKey(key)],
-    witnesses: witness === undefined ? [] : await keysOf(witness, '--witness'),
+    keys: key === undefined ? await pinnedKeys() : given.filter(({ type }) => type === keyTypes.ed25519),
+    witnesses: [...given.filter(({ type }) => type === keyTypes.cosignature), ...(seen?.keys ?? [])],
     ...(checkpoint !== undefined && { held: await readCheckpoint(checkpoint) }),
+    ...(seen && { seen }),
   };
 }
 
-async function givenKey(key: string): Promise<VerifierKey> {
-  return parseVerifierKey(key) ?? (await keysOf(key, '--key'))[0]!;
+async function givenKeys(key: string): Promise<VerifierKey[]> {
+  const parsed = parseVerifierKey(key);
+  return parsed ? [parsed] : keysOf(key, '--key');
+}
+
+/** Keys alone are a list of which nothing else is known. */
+async function witnessOf(path: string): Promise<WitnessList> {
+  const text = await readGiven(path, '--witness');
+  if (!isWitnessList(text)) return { keys: await keysOf(path, '--witness'), heads: new Map() };
+  try {
+    return parseWitnessList(text);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new UserError('HOOP_USAGE', `--witness: ${path}: ${cause.message}`, {
+      next: 'give what `hoop agent witness` prints beside the resource',
+      cause,
+    });
+  }
 }
 
 async function keysOf(path: string, flag: string): Promise<VerifierKey[]> {

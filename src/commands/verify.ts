@@ -20,12 +20,18 @@ export default class Verify extends BaseCommand<typeof Verify> {
     }),
   };
   static override flags = {
-    key: Flags.string({ description: 'the verifier key to trust, or a file with it', helpValue: 'KEY' }),
+    key: Flags.string({
+      description: 'the verifier key to trust, or a file with it and with those of witnesses',
+      helpValue: 'KEY',
+    }),
     checkpoint: Flags.string({
       description: 'a checkpoint that you kept: the log must begin with it',
       helpValue: 'FILE',
     }),
-    witness: Flags.string({ description: 'keys of witnesses that must have cosigned, one a line', helpValue: 'FILE' }),
+    witness: Flags.string({
+      description: 'an agent’s own list (`hoop agent witness`), or keys of witnesses that must have cosigned',
+      helpValue: 'FILE',
+    }),
     session: Flags.string({ description: 'of a data directory: only this session, by its whole id' }),
   };
 

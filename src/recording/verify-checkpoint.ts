@@ -1,8 +1,9 @@
 import type { Checkpoint } from './checkpoint.ts';
 import { parseCheckpoint } from './checkpoint.ts';
-import { cosignedAt, parseVerifierKey, type Note, type VerifierKey } from './note.ts';
+import { parseVerifierKey, type Note, type VerifierKey } from './note.ts';
 import { followRollovers, isSignedInTime, type LogKey, type Rollover } from './rollover.ts';
 import type { Verdict } from './verdicts.ts';
+import type { WitnessList } from './witness-list.ts';
 
 /** What the person brings along: all of it optional, nothing of it taken from what is verified. */
 export interface Trust {
@@ -13,6 +14,10 @@ export interface Trust {
   held?: { checkpoint: Checkpoint; note: Note };
   /** Witnesses that must have cosigned. */
   witnesses: readonly VerifierKey[];
+  /** An agent's own list of what it has seen. */
+  seen?: WitnessList;
+  /** Pinned keys of agents, by their names: each must have cosigned the log of the sessions that it was beside. */
+  agents?: ReadonlyMap<string, VerifierKey>;
 }
 
 export interface JudgedCheckpoint {
@@ -24,8 +29,8 @@ export interface JudgedCheckpoint {
 }
 
 /**
- * Is the text a checkpoint of the trusted key, or of one that has followed it, cosigned by those that must have? Undefined when it is no
- * checkpoint at all.
+ * Is the text a checkpoint of the trusted key, or of one that has followed it? Undefined when it is no checkpoint at all. Who cosigned it
+ * is another question (verify-witness.ts).
  */
 export function judgeCheckpoint(
   text: string,
@@ -38,11 +43,13 @@ export function judgeCheckpoint(
   const { keys, followed } = key
     ? followRollovers(key, [...new Set([...(trust.rollovers ?? []), ...rollovers])])
     : { keys: [], followed: [] };
-  const found = [signedBy(parsed, keys), ...trust.witnesses.map((witness) => cosignedBy(parsed.note, trust, witness))];
+  const found = [signedBy(parsed, keys)];
   if (trust.held && key && !isSignedInTime(trust.held, keys))
     found.push({ verdict: 'UNPINNED', why: 'the checkpoint that you hold is not signed by the key that you trust' });
   if (trust.held && trust.held.checkpoint.origin !== parsed.checkpoint.origin)
     found.push({ verdict: 'FORK', why: 'the checkpoint that you hold is another log’s' });
+  if (trust.seen?.checkpoint && trust.seen.checkpoint.checkpoint.origin !== parsed.checkpoint.origin)
+    found.push({ verdict: 'FORK', why: 'the agent has cosigned another log' });
   return { ...parsed, found: found.filter((each) => each !== undefined), rollovers: followed };
 }
 
@@ -63,11 +70,6 @@ function signedBy(parsed: { checkpoint: Checkpoint; note: Note }, keys: readonly
         verdict: 'UNPINNED',
         why: 'its checkpoint is not signed by the key that you trust, or by one that followed it',
       };
-}
-
-function cosignedBy(note: Note, { held }: Trust, witness: VerifierKey): Verdict | undefined {
-  const cosigned = [note, ...(held ? [held.note] : [])].some((each) => cosignedAt(each, witness) !== undefined);
-  return cosigned ? undefined : { verdict: 'UNWITNESSED', why: `no cosignature of ${witness.name}` };
 }
 
 /** Verifier keys, one a line; `#` begins a comment. Undefined where a line is none. */

@@ -1,7 +1,7 @@
 import { worst, type Verdict } from './verdicts.ts';
-import type { VerifiedSession } from './verify-session.ts';
+import type { WitnessedSession } from './verify-witness.ts';
 
-export interface SessionReport extends VerifiedSession {
+export interface SessionReport extends WitnessedSession {
   session: string;
 }
 

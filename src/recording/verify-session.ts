@@ -1,7 +1,9 @@
 import { commitmentHolds, decodeEntry, decodeHeader, entryHash, firstPrevious, headerBytes } from './entry-codec.ts';
 import type { EntryHeader } from './entry.ts';
 import type { Leaf } from './leaf.ts';
-import type { Verdict } from './verdicts.ts';
+import { worst, type Verdict } from './verdicts.ts';
+import type { SessionWitness } from './verify-witness.ts';
+import { comparedWithSeen, type SeenHead } from './witness-list.ts';
 
 /** Bytes that end before they should; `readSealed` and the journal throw RangeError for everything else. */
 export class CutOff extends Error {
@@ -14,6 +16,8 @@ export interface SessionToVerify {
   entries: AsyncIterable<Buffer>;
   /** What the log says about this session, in the log's order; all of it proven. */
   leaves: readonly Leaf[];
+  /** What an agent has seen of it, by the agent's own list. */
+  seen?: readonly SeenHead[] | undefined;
 }
 
 export interface VerifiedSession extends Verdict {
@@ -22,12 +26,14 @@ export interface VerifiedSession extends Verdict {
   anchored?: number;
   erased: number[];
   startedMicros?: number;
+  /** The agent beside the resource, as the genesis entry has it; undefined where that was erased. */
+  beside?: Pick<SessionWitness, 'agent' | 'standing'>;
 }
 
 /** One session against what the log says of it. Holds one entry at a time. */
 export async function verifySession(session: SessionToVerify): Promise<VerifiedSession> {
   const walk = new Walk(session);
-  const found = contradiction(session.leaves) ?? (await walk.run()) ?? compared(session.leaves, walk);
+  const found = contradiction(session.leaves) ?? (await walk.run()) ?? compared(session, walk);
   const anchored = session.leaves.findLast(({ kind }) => anchorKinds.has(kind));
   return {
     ...found,
@@ -35,6 +41,7 @@ export async function verifySession(session: SessionToVerify): Promise<VerifiedS
     erased: walk.erased,
     ...(anchored && { anchored: anchored.kind === 'open' ? 0 : anchored.number }),
     ...(walk.startedMicros !== undefined && { startedMicros: walk.startedMicros }),
+    ...(walk.beside && { beside: walk.beside }),
   };
 }
 
@@ -67,10 +74,12 @@ class Walk {
   isSealed = false;
   ordinal: number | undefined;
   startedMicros: number | undefined;
+  beside: VerifiedSession['beside'];
 
   constructor(session: SessionToVerify) {
     this.#session = session;
-    this.#wanted = new Set(session.leaves.map(({ kind, number }) => (kind === 'open' ? 0 : number)));
+    const logged = session.leaves.map(({ kind, number }) => (kind === 'open' ? 0 : number));
+    this.#wanted = new Set([...logged, ...(session.seen ?? []).map(({ seq }) => seq)]);
     this.#previous = firstPrevious(session.idBytes);
   }
 
@@ -107,16 +116,23 @@ class Walk {
     return (seq === 0) === (kind === 'genesis') ? undefined : altered(seq, 'misplaced genesis entry');
   }
 
-  #payload(entry: Buffer, { seq, commitment }: EntryHeader): Verdict | undefined {
+  #payload(entry: Buffer, { seq, commitment, kind }: EntryHeader): Verdict | undefined {
     if (entry.length === headerBytes) return this.#erased(seq, commitment);
     if (!commitmentHolds(entry)) return altered(seq, 'its payload is not the one that was committed to');
+    if (kind === 'note') this.#note(entry);
     if (seq > 0) return undefined;
     const { header, body } = decodeEntry(entry);
     if (body.kind !== 'genesis' || !this.#session.idBytes.equals(body.sessionId))
       return altered(0, 'the genesis entry is another session’s');
     this.ordinal = body.ordinal;
     this.startedMicros = header.timeMicros;
+    this.beside = { agent: body.agent, standing: body.colocated ? 'colocated' : 'independent' };
     return undefined;
+  }
+
+  /** The gateway says that the agent was not shown what was recorded. */
+  #note(entry: Buffer): void {
+    if (this.beside && noteName(entry) === 'unwitnessed') this.beside.standing = 'unseen';
   }
 
   #erased(seq: number, commitment: Uint8Array): Verdict | undefined {
@@ -128,10 +144,26 @@ class Walk {
   }
 }
 
+function noteName(entry: Buffer): string | undefined {
+  try {
+    const { body } = decodeEntry(entry);
+    return body.kind === 'note' ? body.name : undefined;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined; // of a newer gateway
+    throw error;
+  }
+}
+
 const altered = (at: number, why: string): Verdict => ({ verdict: 'ALTERED', at, why });
 
-/** A chain that holds in itself, against the log. */
-function compared(leaves: readonly Leaf[], walk: Walk): Verdict {
+/** A chain that holds in itself, against the log and against what an agent has seen. */
+function compared({ leaves, seen = [] }: SessionToVerify, walk: Walk): Verdict {
+  const logged = comparedWithLog(leaves, walk);
+  const other = comparedWithSeen(seen, { entries: walk.seq, hashes: walk.hashes });
+  return other ? worst([logged, other])! : logged;
+}
+
+function comparedWithLog(leaves: readonly Leaf[], walk: Walk): Verdict {
   const open = leaves.find(({ kind }) => kind === 'open');
   if (!open) return { verdict: 'UNLOGGED', why: 'the log has no leaf that opens this session' };
   if (walk.ordinal !== undefined && open.number !== walk.ordinal)

@@ -3,15 +3,25 @@ import { join } from 'node:path';
 import type { Checkpoint } from '../recording/checkpoint.ts';
 import { commitAct, decodeLeaf, type Leaf } from '../recording/leaf.ts';
 import { TileTree } from '../recording/merkle-tiles.ts';
+import type { VerifierKey } from '../recording/note.ts';
 import { formatSessionId, parseSessionId } from '../recording/session-id.ts';
 import type { Verdict } from '../recording/verdicts.ts';
 import { judgeCheckpoint, type Trust } from '../recording/verify-checkpoint.ts';
 import { reportOf, type SessionReport, type VerifyReport } from '../recording/verify-report.ts';
 import { strictEntries } from '../recording/verify-sealed.ts';
-import { verifySession } from '../recording/verify-session.ts';
+import { verifySession, type SessionToVerify, type VerifiedSession } from '../recording/verify-session.ts';
+import {
+  cosignedSizes,
+  withoutCosignature,
+  withWitness,
+  type Cosigned,
+  type PlacedLeaf,
+} from '../recording/verify-witness.ts';
+import type { SeenHead } from '../recording/witness-list.ts';
 import { UserError } from '../shared/errors.ts';
 import { readActs } from './act-store.ts';
 import { Archive, type ArchivedRecording } from './archive.ts';
+import { readCosigned } from './cosignature-store.ts';
 import { readJournal, type JournalSnapshot } from './journal-reader.ts';
 import { readLeaves, readRollovers } from './log-store.ts';
 import { openReader } from './positional-file.ts';
@@ -27,6 +37,8 @@ interface SignedLog {
   found: Verdict[];
   checkpoint: Checkpoint | undefined;
   leaves: Leaf[];
+  /** How many of them each trusted witness has cosigned. */
+  sizes: ReadonlyMap<VerifierKey, number>;
 }
 
 /** Verifies all that a gateway's data directory has: the log against its checkpoint, and each recording against the log. Writes nothing. */
@@ -36,31 +48,37 @@ export async function verifyDataDir(
   options: DataDirOptions = {},
 ): Promise<VerifyReport> {
   // The checkpoint first, what it speaks of after it: a gateway that runs meanwhile only adds.
-  const log = await readSignedLog(join(dataDir, 'log'), trust);
+  const log = await readSignedLog(dataDir, trust);
   const journal = await readJournal(dataDir);
   const archive = new Archive(dataDir);
   const recordings = new Map<string, ArchivedRecording>();
   for await (const recording of archive.list()) recordings.set(recording.id, recording);
-  const about = new Map<string, Leaf[]>();
-  for (const leaf of log.leaves) {
+  const about = new Map<string, PlacedLeaf[]>();
+  for (const [index, leaf] of log.leaves.entries()) {
     const id = formatSessionId(leaf.subject);
     if (leaf.kind === 'open') about.set(id, []);
-    about.get(id)?.push(leaf);
+    about.get(id)?.push({ index, leaf });
   }
-  const ids = new Set([...about.keys(), ...recordings.keys(), ...journal.sessions.map(({ id }) => id)]);
+  const seen = trust.seen?.heads;
+  const known = [...about.keys(), ...recordings.keys(), ...journal.sessions.map(({ id }) => id)];
+  const ids = new Set([...known, ...(seen?.keys() ?? [])]);
   const wanted = [...ids].filter((id) => options.session === undefined || id === options.session);
   const sessions: SessionReport[] = [];
   for (const id of wanted) {
+    const placed = about.get(id) ?? [];
     const place = {
       id,
       recording: recordings.get(id),
       journal,
       archive,
-      leaves: about.get(id) ?? [],
+      leaves: placed.map(({ leaf }) => leaf),
+      seen: seen?.get(id),
       log,
       nowMicros: Date.now() * 1000,
     };
-    sessions.push({ session: id, ...(await verifyOne(place)) });
+    const youngerMicros = place.nowMicros - uncosignedMicros;
+    const facts = { leaves: placed, sizes: log.sizes, trust, youngerMicros };
+    sessions.push({ session: id, ...withWitness(await verifyOne(place), facts) });
     options.onProgress?.(sessions.length, wanted.length);
   }
   if (options.session !== undefined && sessions.length === 0) throw unknownSession(dataDir, options.session);
@@ -71,16 +89,17 @@ export async function verifyDataDir(
   });
 }
 
-async function readSignedLog(directory: string, trust: Trust): Promise<SignedLog> {
+async function readSignedLog(dataDir: string, trust: Trust): Promise<SignedLog> {
+  const directory = join(dataDir, 'log');
   const text = await readFile(join(directory, 'checkpoint'), 'utf8').catch(() => '');
   const judged = judgeCheckpoint(text, trust, await readRollovers(directory));
-  if (!judged)
-    return { found: [{ verdict: 'UNPINNED', why: 'there is no checkpoint' }], checkpoint: undefined, leaves: [] };
-  const { checkpoint, found, rollovers } = judged;
+  if (!judged) return { found: [noCheckpoint], checkpoint: undefined, leaves: [], sizes: new Map() };
+  const { checkpoint, note, found, rollovers } = judged;
+  const cosigned = await cosignedHere(dataDir, { checkpoint, note }, trust);
   const tree = new TileTree();
   const leaves: Leaf[] = [];
-  const held = trust.held?.checkpoint;
-  const expected = [checkpoint, ...(held ? [held] : []), ...rollovers.map((rollover) => rollover.checkpoint)];
+  const held = [trust.held, trust.seen?.checkpoint].filter((each) => each !== undefined);
+  const expected = [{ checkpoint }, ...held, ...cosigned, ...rollovers].map((each) => each.checkpoint);
   expectRoot(expected, tree, found);
   try {
     for await (const bytes of readLeaves(directory)) {
@@ -99,7 +118,19 @@ async function readSignedLog(directory: string, trust: Trust): Promise<SignedLog
       at: tree.size,
       why: `${short.size} leaves were signed, ${tree.size} are there`,
     });
-  return { found, checkpoint, leaves };
+  const own = trust.seen?.checkpoint ? [{ ...trust.seen.checkpoint, by: trust.seen.keys }] : [];
+  const sizes = cosignedSizes([...cosigned, ...own], trust);
+  found.push(...withoutCosignature(sizes, trust));
+  return { found, checkpoint, leaves, sizes };
+}
+
+const noCheckpoint: Verdict = { verdict: 'UNPINNED', why: 'there is no checkpoint' };
+
+/** Checkpoints with the cosignature of a witness that is trusted: the published one, the one that is held, and those that the gateway keeps. */
+async function cosignedHere(dataDir: string, published: Cosigned, trust: Trust): Promise<Cosigned[]> {
+  const kept = [...(await readCosigned(dataDir)).values()];
+  const notes = [published, ...(trust.held ? [trust.held] : []), ...kept];
+  return notes.filter((note) => cosignedSizes([note], trust).size > 0);
 }
 
 function expectRoot(expected: Checkpoint[], tree: TileTree, found: Verdict[]): void {
@@ -111,6 +142,7 @@ function expectRoot(expected: Checkpoint[], tree: TileTree, found: Verdict[]): v
 
 interface PlaceOfSession {
   id: string;
+  seen: readonly SeenHead[] | undefined;
   recording: ArchivedRecording | undefined;
   journal: JournalSnapshot;
   archive: Archive;
@@ -119,38 +151,39 @@ interface PlaceOfSession {
   nowMicros: number;
 }
 
-async function verifyOne(place: PlaceOfSession): Promise<Omit<SessionReport, 'session'>> {
-  const { id, recording, journal, leaves, log } = place;
+async function verifyOne(place: PlaceOfSession): Promise<VerifiedSession> {
+  const { id, recording, journal, leaves, log, seen } = place;
   const idBytes = Buffer.from(parseSessionId(id)!);
   const live = journal.sessions.find((session) => session.id === id);
-  if (recording) return unlessYounger(await verifyFiles(recording, idBytes, leaves), place.nowMicros);
+  const about = { idBytes, leaves, seen };
+  if (recording) return unlessYounger(await verifyFiles(recording, about), place.nowMicros);
   if (!live) {
     const isRemoved = leaves.some(({ kind }) => kind === 'removed');
     const verdict = isRemoved ? 'REMOVED' : 'MISSING_SESSION';
-    const why = isRemoved ? 'the log says that it was removed' : 'the log has it, and there is no recording';
+    const who = leaves.length > 0 ? 'the log has it' : 'the agent has seen it';
+    const why = isRemoved ? 'the log says that it was removed' : `${who}, and there is no recording`;
     return { verdict, why, entries: 0, erased: [] };
   }
   const lastMicros = log.leaves.at(-1)?.timeMicros ?? 0;
   try {
     const entries = damageAsRange(journal.read(live));
-    return unlessYounger(await verifySession({ idBytes, entries, leaves }), lastMicros);
+    return unlessYounger(await verifySession({ ...about, entries }), lastMicros);
   } catch (error) {
     const moved = isMissing(error) ? await place.archive.find(id) : undefined; // sealed while we read
     if (!moved) throw error;
-    return unlessYounger(await verifyFiles(moved, idBytes, leaves), place.nowMicros);
+    return unlessYounger(await verifyFiles(moved, about), place.nowMicros);
   }
 }
 
 async function verifyFiles(
   recording: ArchivedRecording,
-  idBytes: Buffer,
-  leaves: Leaf[],
-): Promise<Omit<SessionReport, 'session'>> {
+  about: Omit<SessionToVerify, 'entries'>,
+): Promise<VerifiedSession> {
   const opened: FileHandle[] = [];
   try {
     const chain = await openReader(`${recording.path}.chain`, opened);
     const payload = await openReader(`${recording.path}.payload`, opened);
-    return await verifySession({ idBytes, entries: strictEntries({ chain, payload }), leaves });
+    return await verifySession({ ...about, entries: strictEntries({ chain, payload }) });
   } catch (error) {
     if (!isMissing(error)) throw error;
     return {
@@ -159,7 +192,7 @@ async function verifyFiles(
       why: 'one of its two files is missing',
       entries: 0,
       erased: [],
-    } satisfies Omit<SessionReport, 'session'>;
+    };
   } finally {
     await Promise.all(opened.map((file) => file.close()));
   }
@@ -180,7 +213,7 @@ async function* damageAsRange(entries: AsyncGenerator<Buffer>): AsyncGenerator<B
  * A session that runs, begun since the last checkpoint, and one that ended while we looked: the log cannot have them yet. Whatever the
  * archive has had for longer must be logged.
  */
-function unlessYounger(found: Omit<SessionReport, 'session'>, thanMicros: number): Omit<SessionReport, 'session'> {
+function unlessYounger(found: VerifiedSession, thanMicros: number): VerifiedSession {
   const isYounger = found.startedMicros !== undefined && found.startedMicros > thanMicros - youngMicros;
   if (found.verdict !== 'UNLOGGED' || !isYounger) return found;
   return { ...found, verdict: 'VALID_OPEN', why: 'begun since the last checkpoint: nothing of it is anchored yet' };
@@ -188,6 +221,8 @@ function unlessYounger(found: Omit<SessionReport, 'session'>, thanMicros: number
 
 /** Checkpoints come every second; a loaded machine may be late. */
 const youngMicros = 5_000_000;
+/** An agent cosigns at once; the log of a gateway that runs always has a last second that nobody has cosigned. */
+const uncosignedMicros = 10_000_000;
 
 async function actsOf(dataDir: string, leaves: Leaf[]): Promise<NonNullable<VerifyReport['acts']>> {
   const committed = new Set(

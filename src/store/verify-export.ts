@@ -1,10 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Checkpoint } from '../recording/checkpoint.ts';
-import { decodeLeaf, type Leaf } from '../recording/leaf.ts';
+import { decodeLeaf } from '../recording/leaf.ts';
 import { consistencyHolds, inclusionHolds, leafHash } from '../recording/merkle.ts';
 import { exportNames, parseConsistency } from '../recording/export-format.ts';
 import type { Rollover } from '../recording/rollover.ts';
-import { noteHolds, parseVerifierKey, type Note } from '../recording/note.ts';
+import { noteHolds, parseVerifierKey, type Note, type VerifierKey } from '../recording/note.ts';
 import type { PositionalReader } from '../recording/sealed-reader.ts';
 import { preambleBytes } from '../recording/sealed-format.ts';
 import { formatSessionId } from '../recording/session-id.ts';
@@ -13,6 +13,13 @@ import { parseTlogProof } from '../recording/tlog-proof.ts';
 import type { Verdict } from '../recording/verdicts.ts';
 import { judgeCheckpoint, type Trust } from '../recording/verify-checkpoint.ts';
 import { reportOf, type VerifyReport } from '../recording/verify-report.ts';
+import {
+  cosignedSizes,
+  withoutCosignature,
+  withWitness,
+  type Cosigned,
+  type PlacedLeaf,
+} from '../recording/verify-witness.ts';
 import { strictEntries } from '../recording/verify-sealed.ts';
 import { CutOff, verifySession } from '../recording/verify-session.ts';
 import { openReader } from './positional-file.ts';
@@ -40,7 +47,7 @@ async function judged(file: PositionalReader, trust: Trust): Promise<VerifyRepor
   const judgement = judgeCheckpoint(text, trust, own);
   if (!judgement) return reportOf([{ verdict: 'UNPINNED', why: 'it has no checkpoint that can be read' }], []);
   const { checkpoint, note, found, rollovers } = judgement;
-  const leaves: Leaf[] = [];
+  const leaves: PlacedLeaf[] = [];
   found.push(...ownKey(texts, note), ...tiedToHeld(texts, checkpoint, trust));
   found.push(...tiedToKeys(texts, checkpoint, rollovers));
   const proofs = [...texts.keys()].filter((name) => name.startsWith(exportNames.proofs)).toSorted(); // by index
@@ -49,7 +56,11 @@ async function judged(file: PositionalReader, trust: Trust): Promise<VerifyRepor
     if (leaf) leaves.push(leaf);
     else found.push({ verdict: 'UNLOGGED', why: `${name} does not prove its leaf` });
   }
-  const session = await verifiedRecording(members, leaves);
+  const seen = tiedToSeen(texts, checkpoint, trust);
+  found.push(...seen.found);
+  const sizes = cosignedSizes([{ checkpoint, note }, ...(trust.held ? [trust.held] : []), ...seen.cosigned], trust);
+  found.push(...withoutCosignature(sizes, trust));
+  const session = await verifiedRecording(members, leaves, { trust, sizes });
   return reportOf(found, session, { log: { origin: checkpoint.origin, size: checkpoint.size } });
 }
 
@@ -108,18 +119,40 @@ function tiedToKeys(texts: Map<string, string>, checkpoint: Checkpoint, rollover
   });
 }
 
-function provenLeaf(proof: string, text: string, { size, root }: Checkpoint): Leaf | undefined {
+/** What the agent has cosigned, by its own list, is in this log too; only where the file has a proof from there is that known. */
+function tiedToSeen(
+  texts: Map<string, string>,
+  checkpoint: Checkpoint,
+  { seen }: Trust,
+): { found: Verdict[]; cosigned: Cosigned[] } {
+  if (!seen?.checkpoint) return { found: [], cosigned: [] };
+  const { size: before, root: rootBefore } = seen.checkpoint.checkpoint;
+  const { size, root } = checkpoint;
+  const proof = before === size ? [] : parseConsistency(texts.get(exportNames.consistency) ?? '', before);
+  if (!proof || before > size) return { found: [], cosigned: [] };
+  if (consistencyHolds({ before, size, proof, rootBefore, root }))
+    return { found: [], cosigned: [{ ...seen.checkpoint, by: seen.keys }] };
+  const why = 'the log does not begin with what the agent has cosigned';
+  return { found: [{ verdict: 'FORK', at: before, why }], cosigned: [] };
+}
+
+function provenLeaf(proof: string, text: string, { size, root }: Checkpoint): PlacedLeaf | undefined {
   try {
     const { extra, index, hashes, checkpoint } = parseTlogProof(proof);
     const isProven = inclusionHolds({ leaf: leafHash(extra), index, size, root, proof: hashes });
-    return isProven && checkpoint === text ? decodeLeaf(extra) : undefined;
+    return isProven && checkpoint === text ? { index, leaf: decodeLeaf(extra) } : undefined;
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
   }
 }
 
-async function verifiedRecording(members: TarMember[], leaves: Leaf[]): Promise<VerifyReport['sessions']> {
+async function verifiedRecording(
+  members: TarMember[],
+  placed: PlacedLeaf[],
+  { trust, sizes }: { trust: Trust; sizes: ReadonlyMap<VerifierKey, number> },
+): Promise<VerifyReport['sessions']> {
+  const leaves = placed.map(({ leaf }) => leaf);
   const chain = members.find(({ name }) => name === exportNames.chain)?.reader;
   const payload = members.find(({ name }) => name === exportNames.payload)?.reader;
   const removed = leaves.find(({ kind }) => kind === 'removed');
@@ -131,8 +164,12 @@ async function verifiedRecording(members: TarMember[], leaves: Leaf[]): Promise<
     if (removed) return [{ ...none, verdict: 'REMOVED', why: 'the log says that it was removed' }];
     return [{ ...none, verdict: 'MISSING_SESSION', why: 'there is no recording in the file' }];
   }
-  const about = leaves.filter(({ subject }) => subject.equals(idBytes));
-  return [
-    { ...(await verifySession({ idBytes, entries: strictEntries({ chain, payload }), leaves: about })), session },
-  ];
+  const about = placed.filter(({ leaf }) => leaf.subject.equals(idBytes));
+  const found = await verifySession({
+    idBytes,
+    entries: strictEntries({ chain, payload }),
+    leaves: about.map(({ leaf }) => leaf),
+    seen: trust.seen?.heads.get(session),
+  });
+  return [{ ...withWitness(found, { leaves: about, sizes, trust, youngerMicros: Infinity }), session }];
 }
