@@ -1,15 +1,21 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { basename } from 'node:path';
+import type { ConnectInfo } from '../protocol/protocol.ts';
 import { UserError } from '../shared/errors.ts';
 
 /**
  * Runs a child with extra environment, its terminal ours; resolves to its exit code (128 + number when a signal ended it).
  * The environment is the only place where the child gets the credential: never argv.
  */
-export function runChild(command: string[], environment: Record<string, string>): Promise<number> {
-  const [file, ...args] = command;
+export function runChild(
+  command: string[],
+  { environment, programArguments = {} }: Pick<ConnectInfo, 'environment' | 'programArguments'>,
+): Promise<number> {
+  const [file, ...own] = command;
   if (file === undefined)
     throw new UserError('HOOP_USAGE', 'no command after --', { next: 'hoop connect RESOURCE -- COMMAND' });
+  const args = [...(programArguments[basename(file)] ?? []), ...own];
   const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environment } });
   // The terminal sends Ctrl-C to the whole group: the child decides, we wait for it. SIGTERM comes to us alone: pass it on.
   const ignore = () => undefined;

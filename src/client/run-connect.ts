@@ -123,7 +123,7 @@ const line = ({ resource, info, session }: Connection, { json, resources }: RunC
 
 async function untilChildEnds(command: string[], { info, kept }: Connection, stop: AbortController): Promise<number> {
   try {
-    return await runChild(command, info.environment);
+    return await runChild(command, info);
   } finally {
     stop.abort();
     await kept.catch(() => undefined);

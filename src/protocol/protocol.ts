@@ -72,6 +72,8 @@ export interface ConnectInfo {
   /** Printed for people and set as DATABASE_URL (or the protocol's own variable). */
   dsn: string;
   environment: Record<string, string>;
+  /** By name, programs that take the address from their arguments only: what is put before those of a child. Holds no secret. */
+  programArguments?: Record<string, string[]>;
 }
 
 // ── gateway side ────────────────────────────────────────────────────────────

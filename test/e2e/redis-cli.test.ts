@@ -74,3 +74,15 @@ test('a child gets the address and the password in its environment', async () =>
   const [url, password] = seen.split(' ');
   expect(new URL(url!).password).toBe(password);
 });
+
+test.runIf(hasProgram('redis-cli'))(
+  'redis-cli as a child reaches the resource, not a server at port 6379, without its password in the arguments',
+  async () => {
+    for (const command of ['connect', 'run']) {
+      const { stdout } = await deployment.alice.run([command, 'orders-db', '--', 'redis-cli', 'SET', 'by', command]);
+      expect(stdout).toBe('OK\n');
+    }
+    const [last] = await deployment.sessions();
+    expect((await deployment.run(['replay', last!.id])).stdout).toContain('    SET by run\n    OK');
+  },
+);

@@ -32,7 +32,7 @@ function socketName(port: number): string {
   return `redis.${port}.sock`;
 }
 
-/** REDISCLI_AUTH is what redis-cli reads, so that the password need not be in its arguments. */
+/** REDISCLI_AUTH is what redis-cli reads, so that the password need not be in its arguments. Without an address it would go to port 6379. */
 function connectInfo({ host, port, user, password, database }: LocalEndpoint): ConnectInfo {
   const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
   const isSocket = host.startsWith('/');
@@ -40,6 +40,7 @@ function connectInfo({ host, port, user, password, database }: LocalEndpoint): C
   const dsn = isSocket
     ? `unix://${login}@${encodeURI(path)}?db=${database}`
     : `redis://${login}@${host}:${port}/${database}`;
+  const address = [...(isSocket ? ['-s', path] : ['-h', host, '-p', String(port)]), '--user', user];
   return {
     dsn,
     environment: {
@@ -49,5 +50,6 @@ function connectInfo({ host, port, user, password, database }: LocalEndpoint): C
       REDIS_PASSWORD: password,
       REDISCLI_AUTH: password,
     },
+    programArguments: { 'redis-cli': address, 'valkey-cli': address },
   };
 }

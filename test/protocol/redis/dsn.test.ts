@@ -4,7 +4,7 @@ import { redis } from '../../../src/protocol/redis/index.ts';
 const local = { host: '127.0.0.1', port: 4711, user: 'hoop', password: 'a/b:c@d', database: '2' };
 
 test('an address that drivers take, whatever the password', () => {
-  const { dsn, environment } = redis.connectInfo(local);
+  const { dsn, environment, programArguments } = redis.connectInfo(local);
   expect(dsn).toBe('redis://hoop:a%2Fb%3Ac%40d@127.0.0.1:4711/2');
   expect(environment).toEqual({
     REDIS_URL: dsn,
@@ -14,12 +14,14 @@ test('an address that drivers take, whatever the password', () => {
     REDIS_PASSWORD: local.password,
     REDISCLI_AUTH: local.password,
   });
+  expect(programArguments!['redis-cli']!.join(' ')).toBe('-h 127.0.0.1 -p 4711 --user hoop');
 });
 
 test('a unix socket, as drivers that know them take it', () => {
-  const { dsn, environment } = redis.connectInfo({ ...local, host: '/home/a b' });
+  const { dsn, environment, programArguments } = redis.connectInfo({ ...local, host: '/home/a b' });
   expect(dsn).toBe('unix://hoop:a%2Fb%3Ac%40d@/home/a%20b/redis.4711.sock?db=2');
   expect(environment).toMatchObject({ REDIS_URL: dsn, REDIS_SOCKET: '/home/a b/redis.4711.sock' });
+  expect(programArguments!['redis-cli']).toEqual(['-s', '/home/a b/redis.4711.sock', '--user', 'hoop']);
 });
 
 test('a resource without a database has the first; a parameter and a fatal error as Redis has them', () => {
