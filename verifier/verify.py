@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A second verifier for hoop's recordings: Python's standard library only, and no code of the first one.
 
-    python3 verify.py TARGET [--key KEY|FILE] [--checkpoint FILE] [--witness FILE]
+    python3 verify.py TARGET [--key KEY|FILE] [--checkpoint FILE] [--witness FILE] [--receipts DIR]
 
 TARGET is a file of `hoop sessions export` or a data directory of a gateway that has stopped (its journal is not read). The verdicts, their
 order and their exit codes are those of docs/verify.md; the formats are those of docs/recording-format.md. One line of JSON is printed.
@@ -163,24 +163,79 @@ def signed_in_time(checkpoint, keys):
     return any(checkpoint.origin == key[0] and checkpoint.signed_by(key) and (until is None or checkpoint.size <= until) for key, until in keys)
 
 
+def read_receipt(proof, keys):
+    """(leaf, the checkpoint that has it) of what somebody was given about a session; None when it proves nothing."""
+    try:
+        data, index, hashes, text = parse_proof(proof)
+        checkpoint, leaf = Checkpoint(text), Leaf(data, index)
+    except ValueError:
+        return None
+    holds = inclusion_holds(leaf_hash(data), index, checkpoint.size, hashes, checkpoint.root) and signed_in_time(checkpoint, keys)
+    return (leaf, checkpoint) if holds else None
+
+
+def with_receipts(leaves, receipts, session_id):
+    """The leaves about a session that receipts add to those of the log: none, unless that is another log."""
+    known = {leaf.data for leaf in leaves}
+    return leaves + [leaf for leaf, _ in receipts if leaf.subject == session_id and leaf.data not in known]
+
+
 def judge_checkpoint(text, trust, found, rollovers):
     try:
         checkpoint = Checkpoint(text)
     except ValueError:
         found.append(Found('UNPINNED', why='there is no checkpoint'))
         return None
-    held = trust.held
+    held, checkpoint.receipts = trust.held, []
     keys, checkpoint.rollovers = follow_rollovers(trust.key, rollovers) if trust.key else ([], [])
+    for proof in trust.receipts:
+        receipt = read_receipt(proof, keys)
+        checkpoint.receipts += [receipt] if receipt else []
     if not signed_in_time(checkpoint, keys):
         found.append(Found('UNPINNED', why='not signed by a key that you trust'))
     if held and keys and not signed_in_time(held, keys):
         found.append(Found('UNPINNED', why='the checkpoint that you hold is not signed by the key that you trust'))
     if held and held.origin != checkpoint.origin:
         found.append(Found('FORK', why='the checkpoint that you hold is another log’s'))
-    for witness in trust.witnesses:
-        if not any(note.cosigned_by(witness) for note in (checkpoint, held) if note):
-            found.append(Found('UNWITNESSED', why='no cosignature of ' + witness[0]))
+    if trust.seen and trust.seen.origin != checkpoint.origin:
+        found.append(Found('FORK', why='the agent has cosigned another log'))
     return checkpoint
+
+
+# ── witnesses ───────────────────────────────────────────────────────────────
+def parse_witness(text):
+    """(keys, checkpoint that was cosigned, heads by session id) of an agent's own list; of verifier keys alone, those."""
+    if not text.lstrip().startswith('{'):
+        return parse_keys(text), None, {}
+    keys, checkpoint, heads = [], None, {}
+    for line in text[:text.rfind('\n') + 1].split('\n'):
+        said = json.loads(line) if line else {}
+        if 'key' in said:
+            keys += parse_keys(said['key'])
+        elif 'checkpoint' in said:
+            checkpoint = Checkpoint(said['checkpoint'])
+        elif 'session' in said:
+            heads.setdefault(parse_id(said['session']), []).append((said['seq'], bytes.fromhex(said['hash']), said['sealed']))
+    return keys, checkpoint, heads
+
+
+def cosigned_sizes(trust, notes, own, found):
+    """How many leaves of the log each witness has cosigned; `own`: the agent's list names a checkpoint that is part of this log."""
+    sizes = {}
+    for witness in trust.witnesses:
+        held = [note.size for note in notes if note.cosigned_by(witness)] + ([trust.seen.size] if own and witness in trust.listed else [])
+        if held:
+            sizes[witness] = max(held)
+        else:
+            found.append(Found('UNWITNESSED', why='no cosignature of ' + witness[0]))
+    return sizes
+
+
+def witnessed(result, leaves, trust, sizes, younger=float('inf')):
+    """Every witness has to have cosigned the log up to the session's end (while it runs: its beginning), unless that is very young."""
+    anchor = next((leaf for leaf in leaves if leaf.kind in ('close', 'interrupted')), None) or next((leaf for leaf in leaves if leaf.kind == 'open'), None)
+    missing = [key for key in trust.witnesses if anchor and sizes.get(key, 0) <= anchor.index and anchor.micros <= younger]
+    return Found('UNWITNESSED', why=missing[0][0] + ' has not cosigned it') if missing and EXITS[result.verdict] == 0 else result
 
 
 # ── the Merkle tree (RFC 6962; proofs as RFC 9162, 2.1.3.2 and 2.1.4.2) ─────
@@ -254,7 +309,8 @@ KINDS = ['open', 'head', 'close', 'interrupted', 'erased', 'removed', 'boot', 'k
 
 
 class Leaf:
-    def __init__(self, data):
+    def __init__(self, data, index=None):
+        self.data, self.index = data, index
         if len(data) != 72 or data[0] != 1 or not 1 <= data[1] <= len(KINDS) or any(data[2:8]):
             raise ValueError('no leaf of this version')
         self.kind, self.subject, self.digest = KINDS[data[1] - 1], data[16:32], data[40:]
@@ -330,8 +386,8 @@ def fields_of(payload):
 
 class Session:
     """Walks one session's chain and compares it with what the log says of it."""
-    def __init__(self, session_id, leaves):
-        self.id, self.leaves, self.hashes, self.erased = session_id, leaves, [], []
+    def __init__(self, session_id, leaves, seen=()):
+        self.id, self.leaves, self.seen, self.hashes, self.erased = session_id, leaves, seen, [], []
         self.ordinal = self.micros = None
         self.sealed = False
 
@@ -339,7 +395,7 @@ class Session:
         try:
             self.contradiction()
             self.walk(chain, payload)
-            return self.compared()
+            return max(self.compared_with_seen() + [self.compared()], key=lambda each: WEIGHT.index(each.verdict))
         except Found as found:
             return found
         except (ValueError, struct.error, zlib.error, KeyError) as error:
@@ -398,6 +454,16 @@ class Session:
         self.sealed = kind == 12
         self.hashes.append(sha(b'hoop entry v1\n', header))
         return self.hashes[-1]
+
+    def compared_with_seen(self):
+        for seq, digest, sealed in self.seen:
+            if seq >= len(self.hashes):
+                return [Found('TRUNCATED', len(self.hashes), 'the agent has seen entry %d' % seq)]
+            if self.hashes[seq] != digest:
+                return [Found('ALTERED', seq, 'it, or one before it, is not the one that the agent has seen')]
+            if sealed and len(self.hashes) > seq + 1:
+                return [Found('ALTERED', seq + 1, 'the agent has seen the seal before it')]
+        return []
 
     def compared(self):
         opened = [leaf for leaf in self.leaves if leaf.kind == 'open']
@@ -462,13 +528,16 @@ def verify_export(path, trust, found):
     for last in checkpoint.rollovers:
         if last.size <= checkpoint.size and all(tied_to(last, checkpoint, text) for text in rollovers):
             found.append(Found('FORK', last.size, 'the log does not begin with what an earlier key has signed'))
+    seen = tied_to(trust.seen, checkpoint, texts.get('consistency', '')) if trust.seen else [Found('STALE')]
+    found.extend(each for each in seen if each.verdict == 'FORK')
+    sizes = cosigned_sizes(trust, [note for note in (checkpoint, trust.held) if note], not seen, found)
     leaves = []
     for name in sorted(name for name in texts if name.startswith('proofs/')):
         try:
             data, index, hashes, text = parse_proof(texts[name])
             if text != texts['checkpoint'] or not inclusion_holds(leaf_hash(data), index, checkpoint.size, hashes, checkpoint.root):
                 raise ValueError('not proven')
-            leaves.append(Leaf(data))
+            leaves.append(Leaf(data, index))
         except ValueError:
             found.append(Found('UNLOGGED', why=name + ' does not prove its leaf'))
     chain, payload = files.get('recording.chain'), files.get('recording.payload')
@@ -478,7 +547,12 @@ def verify_export(path, trust, found):
     if chain is None or payload is None:
         found.append(Found('REMOVED' if any(leaf.kind == 'removed' for leaf in leaves) else 'MISSING_SESSION'))
         return
-    found.append(Session(session_id, [leaf for leaf in leaves if leaf.subject == session_id]).judge(chain, payload))
+    about = [leaf for leaf in leaves if leaf.subject == session_id]
+    receipts = [(leaf, note) for leaf, note in checkpoint.receipts if leaf.index < checkpoint.size]
+    if any(note.size == checkpoint.size and note.root != checkpoint.root for _, note in checkpoint.receipts):
+        found.append(Found('FORK', checkpoint.size, 'a receipt was signed over another log'))
+    result = Session(session_id, with_receipts(about, receipts, session_id), trust.heads.get(session_id, ())).judge(chain, payload)
+    found.append(witnessed(result, about, trust, sizes))
 
 
 def tied_to(held, checkpoint, text):
@@ -538,11 +612,19 @@ def verify_data_dir(path, trust, found):
         if re.fullmatch(r'[1-9][0-9]{0,3}\.tlog-proof', name):
             proofs.append(open(os.path.join(keys, name), encoding='utf8', newline='').read())
     checkpoint, leaves, hashes = judge_checkpoint(text, trust, found, proofs), [], []
-    signed = [each for each in (checkpoint, trust.held, *checkpoint.rollovers) if each] if checkpoint else []
+    kept, folder = [], os.path.join(path, 'log/cosigned')
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        try:
+            kept += [Checkpoint(open(os.path.join(folder, name), encoding='utf8', newline='').read())] if re.fullmatch('[0-9a-f]{16}', name) else []
+        except ValueError:
+            pass
+    notes = [note for note in (checkpoint, trust.held, *kept) if note and any(note.cosigned_by(key) for key in trust.witnesses)]
+    signed = [each for each in (checkpoint, trust.held, trust.seen, *checkpoint.rollovers, *notes, *{note.text: note for _, note in checkpoint.receipts}.values()) if each] if checkpoint else []
+    sizes = cosigned_sizes(trust, notes, trust.seen, found) if checkpoint else {}
     try:
         for data in read_leaves(os.path.join(path, 'log')) if checkpoint else ():
             if len(hashes) < checkpoint.size:
-                leaves.append(Leaf(data))
+                leaves.append(Leaf(data, len(hashes)))
             hashes.append(leaf_hash(data))
     except (ValueError, struct.error) as error:
         found.append(Found('FORK', len(hashes), str(error)))
@@ -561,7 +643,8 @@ def verify_data_dir(path, trust, found):
         for name in names:
             if re.fullmatch(r'[0-9]{10}-[0-9a-z]{26}\.chain', name):
                 recordings[parse_id(name[11:37])] = os.path.join(folder, name[:37])
-    for session_id in {**about, **recordings}:
+    receipts = checkpoint.receipts if checkpoint else []
+    for session_id in {**about, **recordings, **trust.heads, **{leaf.subject: None for leaf, _ in receipts}}:
         place, known = recordings.get(session_id), about.get(session_id, [])
         if not place:
             found.append(Found('REMOVED' if any(leaf.kind == 'removed' for leaf in known) else 'MISSING_SESSION', why=session_id.hex()))
@@ -571,10 +654,11 @@ def verify_data_dir(path, trust, found):
         except OSError:
             found.append(Found('TRUNCATED', 0, 'one of its two files is missing'))
             continue
-        session = Session(session_id, known)
+        session = Session(session_id, with_receipts(known, receipts, session_id), trust.heads.get(session_id, ()))
         result = session.judge(chain, payload)
         is_young = session.micros is not None and session.micros > (time.time() - 5) * 1e6
-        found.append(Found('VALID_OPEN', why='begun just now') if result.verdict == 'UNLOGGED' and is_young else result)
+        result = Found('VALID_OPEN', why='begun just now') if result.verdict == 'UNLOGGED' and is_young else result
+        found.append(witnessed(result, known, trust, sizes, (time.time() - 10) * 1e6))
 
 
 def parse_id(text):
@@ -587,13 +671,17 @@ def parse_id(text):
 def main():
     parser = argparse.ArgumentParser(description='Verifies recordings of hoop; see docs/verify.md.')
     parser.add_argument('target')
-    for flag in ('--key', '--checkpoint', '--witness'):
+    for flag in ('--key', '--checkpoint', '--witness', '--receipts'):
         parser.add_argument(flag)
     trust, found = parser.parse_args(), []
     read = lambda path: open(path, encoding='utf8', newline='').read()
-    trust.key = trust.key and (parse_key(trust.key) or parse_keys(read(trust.key))[0])
-    trust.witnesses = parse_keys(read(trust.witness)) if trust.witness else []
+    given = ([parse_key(trust.key)] if parse_key(trust.key) else parse_keys(read(trust.key))) if trust.key else []
+    trust.key = next((key for key in given if key[1] == 1), None)
+    trust.listed, trust.seen, trust.heads = parse_witness(read(trust.witness)) if trust.witness else ([], None, {})
+    trust.witnesses = [key for key in given if key[1] == 4] + trust.listed
     trust.held = Checkpoint(read(trust.checkpoint)) if trust.checkpoint else None
+    names = sorted(os.listdir(trust.receipts)) if trust.receipts else []
+    trust.receipts = [read(os.path.join(trust.receipts, name)) for name in names if name.endswith('.tlog-proof')]
     try:
         (verify_data_dir if os.path.isdir(trust.target) else verify_export)(trust.target, trust, found)
     except Found as cut:

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { TransparencyLog, type LogOptions } from '../../src/gateway/log.ts';
 import { parseCheckpoint } from '../../src/recording/checkpoint.ts';
 import { decodeLeaf, type Leaf } from '../../src/recording/leaf.ts';
-import { systemClock } from '../../src/shared/clock.ts';
+import { systemClock, type Clock } from '../../src/shared/clock.ts';
 import type { UserError } from '../../src/shared/errors.ts';
 import { readLeaves } from '../../src/store/log-store.ts';
 import { startTestRecorder, type TestRecorder } from './recorder.ts';
@@ -49,13 +49,19 @@ export function memoryKeys(gateway = newLogKey()): { -readonly [Key in keyof Log
 }
 
 export async function startLoggedRecorder(
-  given: { dataDir?: string; key?: LogKeys['gateway']; keys?: LogKeys; failingMillisMax?: number } = {},
+  given: { dataDir?: string; key?: LogKeys['gateway']; keys?: LogKeys; clock?: Clock; failingMillisMax?: number } = {},
 ): Promise<LoggedRecorder> {
-  const { dataDir = mkdtempSync(join(tmpdir(), 'hoop-log-')), key, keys = memoryKeys(key), ...bounds } = given;
+  const {
+    dataDir = mkdtempSync(join(tmpdir(), 'hoop-log-')),
+    key,
+    keys = memoryKeys(key),
+    clock = systemClock,
+    ...bounds
+  } = given;
   const failures: UserError[] = [];
   const onFailure = (error: UserError) => void failures.push(error);
-  const log = await TransparencyLog.open({ dataDir, keys, clock: systemClock, onFailure, ...bounds });
-  const recorder = await startTestRecorder({ dataDir, log });
+  const log = await TransparencyLog.open({ dataDir, keys, clock, onFailure, ...bounds });
+  const recorder = await startTestRecorder({ dataDir, log, clock });
   await log.checkpoint();
   return {
     dataDir,
@@ -75,7 +81,7 @@ export async function startLoggedRecorder(
       if (!crash) await log.close();
       if (crash) recorder.catalog.close();
       else await recorder.close();
-      return startLoggedRecorder({ dataDir, keys, ...bounds });
+      return startLoggedRecorder({ dataDir, keys, clock, ...bounds });
     },
     async remove() {
       await log.close();

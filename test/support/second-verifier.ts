@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatNote, formatVerifierKey } from '../../src/recording/note.ts';
 import type { Trust } from '../../src/recording/verify-checkpoint.ts';
+import type { WitnessList } from '../../src/recording/witness-list.ts';
 
 /** verifier/verify.py: it has to say what the first verifier says. */
 const script = new URL('../../verifier/verify.py', import.meta.url).pathname;
@@ -31,14 +32,30 @@ export async function secondVerdicts(targets: string[], trust: Trust): Promise<(
   const flags = [
     ...given('key', trust.keys[0] && formatVerifierKey(trust.keys[0])),
     ...given('checkpoint', trust.held && formatNote(trust.held.note)),
-    ...given('witness', trust.witnesses.length > 0 ? trust.witnesses.map(formatVerifierKey).join('\n') : undefined),
+    ...given('witness', trust.seen ? listOf(trust.seen) : trust.witnesses.length > 0 ? keysOf(trust) : undefined),
   ];
+  if (trust.receipts) flags.push('--receipts', folder);
+  trust.receipts?.forEach((receipt, place) => writeFileSync(join(folder, `${place}.tlog-proof`), receipt));
   try {
     const lines = await run([driver, script, JSON.stringify(targets), ...flags]);
     return lines.map((line) => (JSON.parse(line) as { verdict: string }).verdict);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+const keysOf = ({ witnesses }: Trust): string => witnesses.map(formatVerifierKey).join('\n');
+
+/** As `hoop agent witness` prints it. */
+function listOf({ keys, checkpoint, heads }: WitnessList): string {
+  const lines = [
+    ...keys.map((key) => ({ key: formatVerifierKey(key) })),
+    ...(checkpoint ? [{ checkpoint: formatNote(checkpoint.note) }] : []),
+    ...[...heads].flatMap(([session, seen]) =>
+      seen.map(({ seq, hash, sealed }) => ({ session, seq, hash: hash.toString('hex'), sealed })),
+    ),
+  ];
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 }
 
 /** Calls its `main` for each file; a signature that was checked once is not checked again. */
