@@ -18,7 +18,7 @@ const plain: ReadonlySet<string> = new Set(
     pexpiretime pfadd pfcount pfmerge ping psetex psubscribe pttl publish pubsub punsubscribe randomkey readonly readwrite rename
     renamenx restore role rpop rpoplpush rpush rpushx sadd save scan scard sdiff sdiffstore select set setbit setex setnx setrange sinter
     sintercard sinterstore sismember slowlog smembers smismember smove sort sort_ro spop spublish srandmember srem sscan ssubscribe
-    strlen subscribe substr sunion sunionstore sunsubscribe swapdb time touch ttl type unlink unsubscribe unwatch vadd vcard vdim vemb
+    stralgo strlen subscribe substr sunion sunionstore sunsubscribe swapdb time touch ttl type unlink unsubscribe unwatch vadd vcard vdim vemb
     vgetattr vinfo vismember vlinks vrandmember vrem vsetattr vsim wait waitaof watch xack xackdel xadd xautoclaim xclaim xdel xdelex
     xgroup xinfo xlen xpending xrange xread xreadgroup xrevrange xsetid xtrim zadd zcard zcount zdiff zdiffstore zincrby zinter
     zintercard zinterstore zlexcount zmpop zmscore zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem

@@ -112,6 +112,18 @@ describe('TLS', () => {
     await plain.close();
   });
 
+  test('what comes in plain text before the handshake is never taken for an answer', async () => {
+    const early = await listen(async (duplex) => {
+      await duplex.write(Buffer.from('+OK\r\n%0\r\n'));
+      await duplex.read();
+    });
+    expect(await refusal({ port: early.port, mode: 'require' })).toMatchObject({
+      code: 'HOOP_RESOURCE_UNREACHABLE',
+      message: expect.stringMatching(/TLS handshake/),
+    });
+    await early.close();
+  });
+
   test('verify-full refuses a certificate that nobody vouches for', async () => {
     expect(await refusal({ port: server.tlsPort!, mode: 'verify-full' })).toMatchObject({
       message: expect.stringContaining('self-signed'),

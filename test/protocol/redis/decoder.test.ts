@@ -71,6 +71,12 @@ describe('commands and answers', () => {
     },
   );
 
+  test('an attribute, which no server sends unless it is told to by DEBUG, ends the stream', () => {
+    const attribute = { server: Buffer.from('|1\r\n+ttl\r\n:3600\r\n$1\r\nv\r\n') };
+    const course = converse([asks('GET k'), attribute], { greeting: resp3 });
+    expect([record(course), course.end?.reason]).toEqual([['GET k → unknown', 'refusal desync'], 'desync']);
+  });
+
   test('a refusal names the command as one knows it, with its second word where that belongs to the name', () => {
     const { toClient } = converse([asks('MONITOR now', 'CONFIG SET a b', 'client')]);
     expect(toClient.match(/refused [^:]+:/g)).toEqual(['refused MONITOR:', 'refused CONFIG SET:', 'refused client:']);
