@@ -1,6 +1,7 @@
 import { parseCheckpoint, type Checkpoint } from '../recording/checkpoint.ts';
 import { consistencyHolds, emptyRoot } from '../recording/merkle.ts';
-import { formatSignature, noteHolds, parseVerifierKey } from '../recording/note.ts';
+import { formatSignature, parseVerifierKey } from '../recording/note.ts';
+import { followRollovers, isSignedInTime } from '../recording/rollover.ts';
 import type { Log } from '../shared/log.ts';
 import type { WitnessCheckpoint, WitnessCosigned, WitnessDeclined } from '../shared/witness-messages.ts';
 import { readWitnessedLog, writeWitnessedLog, type WitnessedLogState } from '../store/witnessed-log.ts';
@@ -46,15 +47,12 @@ export class Cosigner {
     return this.#seen?.size ?? 0;
   }
 
-  /** The log's key as the gateway shows it: pinned the first time, compared from then on. */
+  /** The log's key as the gateway shows it: pinned the first time. Another one later has to be signed by it. */
   pin(shown: string): Promise<void> {
     return this.#next(async () => {
-      const pinned = this.#state?.key;
-      if (pinned === undefined && parseVerifierKey(shown)) {
-        await this.#remember({ key: shown, checkpoint: null });
-        this.#log.info({ key: shown }, 'the key of the gateway’s log is pinned');
-      } else if (pinned !== shown)
-        this.#log.error({ pinned, shown }, 'ALARM: the gateway’s log shows another key than the one that was pinned');
+      if (this.#state || !parseVerifierKey(shown)) return;
+      await this.#remember({ key: shown, checkpoint: null });
+      this.#log.info({ key: shown }, 'the key of the gateway’s log is pinned');
     });
   }
 
@@ -76,8 +74,8 @@ export class Cosigner {
     });
   }
 
-  async #cosign({ note: text, before, proof }: WitnessCheckpoint): Promise<string> {
-    const { checkpoint, note } = this.#signed(text);
+  async #cosign({ note: text, before, proof, rollovers = [] }: WitnessCheckpoint): Promise<string> {
+    const { checkpoint, note } = this.#signed(text, rollovers);
     this.#expectGrown(
       checkpoint,
       before,
@@ -88,13 +86,13 @@ export class Cosigner {
     return formatSignature(this.#key.cosign(note.text, Math.floor(Date.now() / 1000)));
   }
 
-  /** Signed by the key that was pinned. Where a log's key is changed in an orderly way, what ties the new one to the old one belongs here. */
-  #signed(text: string): ReturnType<typeof parseCheckpoint> {
+  /** Signed by the key that was pinned, or by one that it has said follows. */
+  #signed(text: string, rollovers: readonly string[]): ReturnType<typeof parseCheckpoint> {
     const key = parseVerifierKey(this.#state?.key ?? '');
     const parsed = parsedOrUndefined(text);
     if (!key) throw new Declined('UNPINNED', 'the gateway has not shown the key of its log');
     if (!parsed) throw new Declined('UNPINNED', 'it is no checkpoint');
-    if (parsed.checkpoint.origin !== key.name || !noteHolds(parsed.note, key))
+    if (!isSignedInTime(parsed, followRollovers(key, rollovers).keys))
       throw new Declined('UNPINNED', `its checkpoint is not signed by ${key.name}, the key that was pinned`);
     return parsed;
   }

@@ -128,6 +128,7 @@ export class Cosigning {
       note,
       before,
       proof: proof.map((hash) => Buffer.from(hash).toString('base64')),
+      rollovers: await this.#parts.log.rollovers(),
     };
     await feed.offer(offer).catch(() => undefined); // the link is closing
   }

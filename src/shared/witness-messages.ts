@@ -49,8 +49,10 @@ export const witnessCheckpointSchema = z.object({
   before: sizeSchema,
   /** RFC 6962 consistency proof, base64. */
   proof: z.array(z.string().max(64)).max(64),
+  /** By which the log's key was followed by others, from the first on (recording/rollover.ts). */
+  rollovers: z.array(z.string().max(16_384)).max(1000).default([]),
 });
-export type WitnessCheckpoint = z.infer<typeof witnessCheckpointSchema>;
+export type WitnessCheckpoint = z.input<typeof witnessCheckpointSchema>;
 
 export const fromWitnessSchema = z.discriminatedUnion('kind', [
   witnessOpenSchema,

@@ -11,7 +11,7 @@ import { completeRoot } from '../../src/recording/merkle-tiles.ts';
 import { cosignedAt, formatNote, formatVerifierKey, parseSignature, signNote } from '../../src/recording/note.ts';
 import { agentWitnessKey } from '../../src/recording/witness-key.ts';
 import type { WitnessCheckpoint } from '../../src/shared/witness-messages.ts';
-import { newLogKey } from '../support/log.ts';
+import { newLogKey, startLoggedRecorder } from '../support/log.ts';
 
 /** A gateway's log in the hands of whoever has its key: what an agent cosigns, and what it does not. */
 class ShownLog {
@@ -112,8 +112,7 @@ test('another log of the same key is not, whatever proof comes with it', async (
 test('what another key signed is not, nor what is no checkpoint, and the pinned key stays', async () => {
   expect(await verdictOf(await shown.offer(0, 4, { key: newLogKey() }))).toBe('UNPINNED');
   expect(await verdictOf({ kind: 'checkpoint', note: 'hello', before: 0, proof: [] })).toBe('UNPINNED');
-  await cosigner.pin(new ShownLog([]).verifierKey);
-  expect(said.at(-1)).toContain('ALARM');
+  await cosigner.pin(formatVerifierKey(gatewayLogKey(newLogKey())));
   expect(await cosigns(await shown.offer(0, 4))).toBe(true);
 });
 
@@ -136,4 +135,29 @@ test('where it cannot be remembered, it is not signed', async () => {
   writeFileSync(folder, 'in its way');
   await expect(cosigner.answer(await shown.offer(4, 8))).rejects.toThrow();
   expect(cosigner.size).toBe(4);
+});
+
+test('a key that the pinned one has signed over to is taken, another one is not', async () => {
+  const logged = await startLoggedRecorder();
+  rmSync(join(folder, 'witnessed-log.json'));
+  cosigner = await opened();
+  await cosigner.pin(logged.log.verifierKey);
+  const offer = async (before: number): Promise<WitnessCheckpoint> => {
+    const note = (await logged.log.checkpointNow)!;
+    const proof = before === 0 ? [] : await consistencyProof(before, logged.log.signedSize, logged.log.store.readHash);
+    const rollovers = await logged.log.rollovers();
+    return {
+      kind: 'checkpoint',
+      note,
+      before,
+      proof: proof.map((hash) => Buffer.from(hash).toString('base64')),
+      rollovers,
+    };
+  };
+  expect(await cosigns(await offer(0))).toBe(true);
+  await logged.log.rollOver(logged.log.prepareKey());
+  const rolled = await offer(cosigner.size);
+  expect(await verdictOf({ ...rolled, rollovers: [] })).toBe('UNPINNED');
+  expect(await cosigns(rolled)).toBe(true);
+  await logged.remove();
 });
