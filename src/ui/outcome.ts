@@ -10,7 +10,7 @@ export function outcomeWords(outcome: Outcome): string {
   const why = escapeControl([errorCode, errorMessage].filter((part) => part !== undefined).join(' '));
   switch (status) {
     case 'ok':
-      return ['OK', escapeControl(tag ?? rowsShown(rows))].filter(Boolean).join(' ');
+      return tag === 'OK' ? tag : ['OK', escapeControl(tag ?? rowsShown(rows))].filter(Boolean).join(' ');
     case 'suspended':
       return ['SUSPENDED', rowsShown(rows), '(more to fetch)'].filter(Boolean).join(' ');
     case 'error':

@@ -49,6 +49,7 @@ test.runIf(hasProgram('redis-cli')).each([[[]], [['-3']]])(
     const { stdout } = await deployment.run(['replay', ready.session]);
     for (const line of lines) expect(stdout).toContain(`    ${line}\n`);
     expect(stdout).toMatch(/GET "two words"\n +OK string of 4 bytes/);
+    expect(stdout).toMatch(/FLUSHALL\n +OK · /);
     expect(stdout).toMatch(/INCR h\n +ERROR WRONGTYPE /);
     expect(stdout).toMatch(/MONITOR\n +REFUSED by hoop, not forwarded: ERR hoop refused MONITOR/);
     expect(stdout).not.toContain(ready.environment['REDIS_PASSWORD']);

@@ -67,6 +67,7 @@ describe('what a client sends', () => {
     ['*1\r\n$99999999999999999999\r\n', 'bad-length'],
     ['*1\r\n$999999999999999\r\n', 'message-too-long'],
     ['*1048577\r\n', 'message-too-long'],
+    ['*683\r\n', 'message-too-long'],
     ['*1\r\n$4087\r\n', 'message-too-long'],
     ['*1\r\n+PING\r\n', 'bad-message'],
     ['*1\r\n*1\r\n$4\r\nPING\r\n', 'bad-message'],
