@@ -3,11 +3,11 @@ import { decodeEntry, headerBytes } from '../recording/entry-codec.ts';
 import type { Entry } from '../recording/entry.ts';
 import { createGenesis, type SessionFacts } from '../recording/genesis.ts';
 import { parseSessionId, sessionIdBytes } from '../recording/session-id.ts';
-import type { Clock } from '../shared/clock.ts';
+import type { Clock, Timers } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import { version } from '../shared/version.ts';
-import { Archive } from '../store/archive.ts';
+import { Archive, type ArchiveOptions } from '../store/archive.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { JournalFault } from '../store/journal-scan.ts';
 import { Journal } from '../store/journal.ts';
@@ -36,6 +36,9 @@ export interface RecorderOptions {
   segmentBytes?: number;
   pendingBytesMax?: number;
   durableMillisMax?: number;
+  quickAfterWrites?: number;
+  /** What a simulation brings of its own; absent: the system's. */
+  world?: ArchiveOptions & { timers?: Timers };
 }
 
 /** Everything that is recorded by one gateway, from an event to disk and back. */
@@ -47,8 +50,6 @@ export class Recorder {
   readonly #salts: () => Uint8Array;
   #agentOrdinals: Map<string, number>;
   #ordinal: number;
-  /** Sessions that a witness has refused: as many at most as there are recordings. */
-  readonly #refused = new Set<string>();
   /** What the last failure left is not ended yet. */
   #hasFailed = false;
   #resuming: Promise<Recovered> | undefined;
@@ -79,6 +80,7 @@ export class Recorder {
 
   static async open(options: RecorderOptions): Promise<Recorder> {
     const { dataDir, catalog, clock, onFailure, segmentBytes, pendingBytesMax, durableMillisMax } = options;
+    const { quickAfterWrites, world = {} } = options;
     let opened: Recorder | undefined; // until then a failure is thrown, and nobody is there to be told
     const journal = await Journal.open({
       dataDir,
@@ -88,11 +90,14 @@ export class Recorder {
         opened.#hasFailed = true;
         onFailure(error);
       },
+      ...(world.disk && { disk: world.disk }),
+      ...(world.timers && { timers: world.timers }),
       ...(segmentBytes !== undefined && { segmentBytes }),
       ...(pendingBytesMax !== undefined && { pendingBytesMax }),
       ...(durableMillisMax !== undefined && { durableMillisMax }),
+      ...(quickAfterWrites !== undefined && { quickAfterWrites }),
     }).catch(cannotOpen(dataDir));
-    const archive = new Archive(dataDir);
+    const archive = new Archive(dataDir, world);
     const sealer = new Sealer(journal, archive, catalog);
     const salts = saltPool(options.randomBytes);
     const recovered = await recoverLogged({ journal, archive, sealer, catalog, clock, salts }, options.log)
@@ -208,15 +213,6 @@ export class Recorder {
       return isErased || (body?.kind === 'genesis' && body.agent === agent) ? read() : undefined;
     }
     return undefined;
-  }
-
-  /** An agent says that a record is not what it was shown: that is in the log for good, whatever the record says. Once for each session. */
-  async refusedByWitness(subject: { session: string; agent: string; why: string }): Promise<void> {
-    const { clock, log } = this.#options;
-    if (this.#refused.has(subject.session) || !(await this.entriesForWitness(subject.session, subject.agent))) return;
-    this.#refused.add(subject.session);
-    const at = new Date(clock.nowMicros() / 1000).toISOString();
-    await log?.act(Buffer.from(`${JSON.stringify({ act: 'witness.refused', at, by: subject.agent, subject })}\n`));
   }
 
   /** For those who change by order what was recorded. */

@@ -1,6 +1,5 @@
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import { limits } from '../shared/limits.ts';
+import { threadedGzip, type Compression } from './compression.ts';
 import { headerBytes, saltBytes } from './entry-codec.ts';
 import {
   decodeFooter,
@@ -20,31 +19,41 @@ export interface PositionalReader {
   read(offset: number, bytes: number): Promise<Uint8Array>;
 }
 
-const decompress = promisify(gunzip);
 const lengthBytes = 4;
 
 /** One opened file of a sealed recording. Methods throw RangeError on anything that the writer would not have written. */
 export class SealedFile {
   readonly #reader: PositionalReader;
+  readonly #compression: Compression;
   readonly sessionId: Buffer;
   readonly footer: Footer;
   readonly members: Member[];
 
-  private constructor(reader: PositionalReader, sessionId: Buffer, footer: Footer, members: Member[]) {
+  private constructor(
+    { reader, compression }: { reader: PositionalReader; compression: Compression },
+    sessionId: Buffer,
+    footer: Footer,
+    members: Member[],
+  ) {
     this.#reader = reader;
+    this.#compression = compression;
     this.sessionId = sessionId;
     this.footer = footer;
     this.members = members;
   }
 
-  static async open(kind: SealedKind, reader: PositionalReader): Promise<SealedFile> {
+  static async open(
+    kind: SealedKind,
+    reader: PositionalReader,
+    compression: Compression = threadedGzip,
+  ): Promise<SealedFile> {
     if (reader.size < preambleBytes + footerBytes) throw new RangeError('the file is too short');
     const sessionId = decodePreamble(kind, await exactly(reader, 0, preambleBytes));
     const footer = decodeFooter(await exactly(reader, reader.size - footerBytes, footerBytes));
     if (footer.indexOffset + footer.indexBytes + footerBytes !== reader.size)
       throw new RangeError('the index is not where the footer says');
     const index = await exactly(reader, footer.indexOffset, footer.indexBytes);
-    return new SealedFile(reader, sessionId, footer, decodeIndex(index, footer));
+    return new SealedFile({ reader, compression }, sessionId, footer, decodeIndex(index, footer));
   }
 
   /** The uncompressed bytes from the member on in which entry `seq` begins, and the number of the entry that they begin with. */
@@ -58,9 +67,8 @@ export class SealedFile {
 
   async *#chunks(start: number): AsyncGenerator<Buffer> {
     for (const { offset, compressed, uncompressed } of this.members.slice(start)) {
-      const bytes = await decompress(await exactly(this.#reader, offset, compressed), {
-        maxOutputLength: limits.memberBytesMax,
-      }).catch((cause: unknown) => {
+      const member = await exactly(this.#reader, offset, compressed);
+      const bytes = await this.#compression.decompress(member, limits.memberBytesMax).catch((cause: unknown) => {
         throw new RangeError(`the member at byte ${offset} cannot be decompressed: ${(cause as Error).message}`);
       });
       if (bytes.length !== uncompressed) throw new RangeError(`the member at byte ${offset} has another length`);
@@ -118,9 +126,12 @@ export interface SealedFiles {
 }
 
 /** Opens both files and checks that they belong together. */
-export async function openSealed(readers: Record<SealedKind, PositionalReader>): Promise<SealedFiles> {
-  const chain = await SealedFile.open('chain', readers.chain);
-  const payload = await SealedFile.open('payload', readers.payload);
+export async function openSealed(
+  readers: Record<SealedKind, PositionalReader>,
+  compression: Compression = threadedGzip,
+): Promise<SealedFiles> {
+  const chain = await SealedFile.open('chain', readers.chain, compression);
+  const payload = await SealedFile.open('payload', readers.payload, compression);
   const together =
     chain.sessionId.equals(payload.sessionId) &&
     chain.footer.entries === payload.footer.entries &&

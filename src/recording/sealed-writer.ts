@@ -1,6 +1,6 @@
-import { promisify } from 'node:util';
-import { crc32, gzip } from 'node:zlib';
+import { crc32 } from 'node:zlib';
 import { limits } from '../shared/limits.ts';
+import { threadedGzip, type Compression } from './compression.ts';
 import { headerBytes, payloadAt } from './entry-codec.ts';
 import {
   encodeFooter,
@@ -13,11 +13,11 @@ import {
 import { readSealed, type SealedFiles } from './sealed-reader.ts';
 
 type Write = (bytes: Uint8Array) => Promise<void>;
-const compress = promisify(gzip);
 
 /** Writes one of the two files of a sealed recording, front to back, holding at most one member. */
 class SealedFileWriter {
   readonly #write: Write;
+  readonly #compression: Compression;
   readonly #members: Member[] = [];
   readonly #pending = Buffer.allocUnsafe(limits.memberBytesMax);
   #pendingBytes = 0;
@@ -27,8 +27,9 @@ class SealedFileWriter {
   #offset = 0;
   #uncompressed = 0;
 
-  constructor(write: Write) {
+  constructor(write: Write, compression: Compression) {
     this.#write = write;
+    this.#compression = compression;
   }
 
   async start(kind: SealedKind, sessionId: Uint8Array): Promise<void> {
@@ -84,7 +85,7 @@ class SealedFileWriter {
   async #endMember(): Promise<void> {
     if (this.#pendingBytes === 0) return;
     const uncompressed = this.#pendingBytes;
-    const bytes = await compress(this.#pending.subarray(0, uncompressed));
+    const bytes = await this.#compression.compress(this.#pending.subarray(0, uncompressed));
     const offset = this.#offset;
     this.#members.push({ offset, compressed: bytes.length, uncompressed, seq: this.#seq, continues: this.#continues });
     this.#pendingBytes = 0;
@@ -104,9 +105,10 @@ export async function writeSealed(
   entries: AsyncIterable<Uint8Array>,
   to: Record<SealedKind, Write>,
   head: () => Uint8Array,
+  compression: Compression = threadedGzip,
 ): Promise<number> {
-  const chain = new SealedFileWriter(to.chain);
-  const payload = new SealedFileWriter(to.payload);
+  const chain = new SealedFileWriter(to.chain, compression);
+  const payload = new SealedFileWriter(to.payload, compression);
   await chain.start('chain', sessionId);
   await payload.start('payload', sessionId);
   let seq = 0;
@@ -123,8 +125,13 @@ export async function writeSealed(
 }
 
 /** Writes the payload file anew, without the payloads and salts of these entries. The chain file stays as it is. */
-export async function rewritePayload(files: SealedFiles, erased: ReadonlySet<number>, to: Write): Promise<void> {
-  const payload = new SealedFileWriter(to);
+export async function rewritePayload(
+  files: SealedFiles,
+  erased: ReadonlySet<number>,
+  to: Write,
+  compression: Compression = threadedGzip,
+): Promise<void> {
+  const payload = new SealedFileWriter(to, compression);
   await payload.start('payload', files.payload.sessionId);
   let seq = 0;
   for await (const entry of readSealed(files)) {

@@ -10,3 +10,19 @@ export const systemClock: Clock = {
   nowMicros: () => Math.round((performance.timeOrigin + performance.now()) * 1000),
   monotonicMicros: () => Math.round(performance.now() * 1000),
 };
+
+/** Waiting as an argument, for the same reason. */
+export interface Timers {
+  /** Acts so many milliseconds later; what it gives calls that off. */
+  after(millis: number, act: () => void): () => void;
+  /** Acts when this turn of the event loop is over. */
+  soon(act: () => void): void;
+}
+
+export const systemTimers: Timers = {
+  after(millis, act) {
+    const timer = setTimeout(act, millis);
+    return () => clearTimeout(timer);
+  },
+  soon: (act) => void setImmediate(act),
+};

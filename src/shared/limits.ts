@@ -41,10 +41,20 @@ export const limits = {
   controlBytesMax: 64 * 1024,
   /** A recorder that has not made an entry durable for that long has failed: the session ends (invariant 3). */
   durableMillisMax: 10_000,
+  /** So many writes say what the disk's p99 is: then the event loop's own thread may wait for it (store/write-pace.ts). */
+  quickAfterWrites: 100,
   /** Between two tries to record again after a failure: each may write a whole segment. */
   recorderRetryMillis: 2_000,
   /** A checkpoint of the transparency log at least that often while there is news (DESIGN 7). */
   checkpointMillis: 1_000,
+  /** A machine's receipts of its sessions, two files for each: years of work of one person, some 10 MB; the oldest go first. */
+  receiptsMax: 10_000,
+  /** Longer than from one yearly audit to the next. */
+  receiptAgeDaysMax: 400,
+  /** Sessions whose receipts are asked for in one go: what a few crashes leave. */
+  receiptsAtOnceMax: 16,
+  /** A command that ends waits that long for its receipts; the next one asks for those that are missing. */
+  receiptsMillisMax: 3_000,
   /** The agent's own list of heads is durable at least that often while there is news (DESIGN 7). */
   witnessMillis: 1_000,
   witnessEntries: 64,

@@ -1,11 +1,12 @@
-import { access, readdir, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SessionChain } from '../recording/chain.ts';
 import { headerBytes } from '../recording/entry-codec.ts';
+import { threadedGzip, type Compression } from '../recording/compression.ts';
 import { openSealed, readSealed, type SealedFiles } from '../recording/sealed-reader.ts';
 import { rewritePayload, writeSealed } from '../recording/sealed-writer.ts';
 import { UserError } from '../shared/errors.ts';
-import { createFile, makeDirectory, removeFile } from './durable.ts';
+import type { Disk, OpenFile } from './disk.ts';
+import { createFile, makeDirectory, removeFile, systemDisk } from './durable.ts';
 import { openReader } from './positional-file.ts';
 
 /** A sealed recording in the archive, as its file name says. */
@@ -24,23 +25,33 @@ export interface RecordingToArchive {
   entries: AsyncIterable<Uint8Array>;
 }
 
+/** What a simulation brings of its own. */
+export interface ArchiveOptions {
+  disk?: Disk;
+  compression?: Compression;
+}
+
 /**
  * Sealed recordings: `<data-dir>/recordings/YYYY/MM/<ordinal>-<session>.{chain,payload}`. An attacker who can write here can delete or
  * replace recordings whole; one who can read here reads what was recorded.
  */
 export class Archive {
   readonly #directory: string;
+  readonly #disk: Disk;
+  readonly #compression: Compression;
 
-  constructor(dataDir: string) {
+  constructor(dataDir: string, { disk = systemDisk, compression = threadedGzip }: ArchiveOptions = {}) {
+    this.#disk = disk;
+    this.#compression = compression;
     this.#directory = join(dataDir, 'recordings');
   }
 
   /** Writes a recording, checking its chain on the way; both files are durable when it resolves. Nothing is left of a failed try. */
   async write(recording: RecordingToArchive): Promise<void> {
     const path = this.#pathOf(recording);
-    await makeDirectory(join(path, '..'));
-    const payload = await createFile(`${path}.payload`);
-    const chain = await createFile(`${path}.chain`).catch(async (error: unknown) => {
+    await makeDirectory(join(path, '..'), this.#disk);
+    const payload = await createFile(`${path}.payload`, this.#disk);
+    const chain = await createFile(`${path}.chain`, this.#disk).catch(async (error: unknown) => {
       await payload.abandon();
       throw error;
     });
@@ -52,6 +63,7 @@ export class Archive {
         entries,
         { chain: chain.write, payload: payload.write },
         () => following.head,
+        this.#compression,
       );
     } catch (error) {
       await Promise.allSettled([payload.abandon(), chain.abandon()]);
@@ -64,20 +76,16 @@ export class Archive {
   /** The recording whose place is known; undefined when it is not there. */
   async at(place: { id: string; ordinal: number; startedMicros: number }): Promise<ArchivedRecording | undefined> {
     const path = this.#pathOf(place);
-    try {
-      await access(`${path}.chain`);
-      return { id: place.id, ordinal: place.ordinal, path };
-    } catch {
-      return undefined;
-    }
+    const size = await this.#disk.sizeOf(`${path}.chain`).catch(() => undefined);
+    return size === undefined ? undefined : { id: place.id, ordinal: place.ordinal, path };
   }
 
   /** All recordings, in order of their ordinals within a month. */
   async *list(): AsyncGenerator<ArchivedRecording> {
-    for (const year of await names(this.#directory, /^\d{4}$/)) {
-      for (const month of await names(join(this.#directory, year), /^\d{2}$/)) {
+    for (const year of await this.#names(this.#directory, /^\d{4}$/)) {
+      for (const month of await this.#names(join(this.#directory, year), /^\d{2}$/)) {
         const directory = join(this.#directory, year, month);
-        for (const name of await names(directory, /^\d{10}-[0-9a-z]{26}\.chain$/)) {
+        for (const name of await this.#names(directory, /^\d{10}-[0-9a-z]{26}\.chain$/)) {
           yield {
             id: name.slice(11, 37),
             ordinal: Number(name.slice(0, 10)),
@@ -95,9 +103,9 @@ export class Archive {
 
   /** Encoded entries of a recording from `fromSeq` on; unreadable files are HOOP_RECORD_DAMAGED. */
   async *read(recording: ArchivedRecording, fromSeq = 0): AsyncGenerator<Buffer> {
-    const opened: FileHandle[] = [];
+    const opened: OpenFile[] = [];
     try {
-      yield* readSealed(await openFiles(recording, opened), fromSeq);
+      yield* readSealed(await this.#open(recording, opened), fromSeq);
     } catch (cause) {
       throw asDamage(recording, cause);
     } finally {
@@ -107,9 +115,9 @@ export class Archive {
 
   /** The first and the last entry, encoded; throws as `read`. */
   async ends(recording: ArchivedRecording): Promise<{ first: Buffer; last: Buffer }> {
-    const opened: FileHandle[] = [];
+    const opened: OpenFile[] = [];
     try {
-      const files = await openFiles(recording, opened);
+      const files = await this.#open(recording, opened);
       const [first, last] = [await oneOf(files, 0), await oneOf(files, files.chain.footer.entries - 1)];
       if (!first || !last) throw new RangeError('it has no entries');
       return { first, last };
@@ -122,9 +130,9 @@ export class Archive {
 
   /** Those of these entries whose payload is still there; throws as `read`. */
   async notErased(recording: ArchivedRecording, entries: Iterable<number>): Promise<number[]> {
-    const opened: FileHandle[] = [];
+    const opened: OpenFile[] = [];
     try {
-      const files = await openFiles(recording, opened);
+      const files = await this.#open(recording, opened);
       const there: number[] = [];
       for (const seq of entries) if (((await oneOf(files, seq))?.length ?? 0) > headerBytes) there.push(seq);
       return there;
@@ -140,10 +148,10 @@ export class Archive {
    * touched. Either the old payload file is there or the new one is, whatever happens; throws as `read`.
    */
   async erase(recording: ArchivedRecording, entries: ReadonlySet<number>): Promise<void> {
-    const opened: FileHandle[] = [];
-    const payload = await createFile(`${recording.path}.payload`);
+    const opened: OpenFile[] = [];
+    const payload = await createFile(`${recording.path}.payload`, this.#disk);
     try {
-      await rewritePayload(await openFiles(recording, opened), entries, payload.write);
+      await rewritePayload(await this.#open(recording, opened), entries, payload.write, this.#compression);
       await payload.commit();
     } catch (cause) {
       await payload.abandon().catch(() => undefined);
@@ -155,26 +163,36 @@ export class Archive {
 
   /** Durable when it resolves. The chain file goes last: as long as it is there the removal can be found unfinished. */
   async remove({ path }: ArchivedRecording): Promise<void> {
-    await removeFile(`${path}.payload`);
-    await removeFile(`${path}.chain`);
+    await removeFile(`${path}.payload`, this.#disk);
+    await removeFile(`${path}.chain`, this.#disk);
   }
 
   /** Bytes of both files. */
   async bytesOf({ path }: ArchivedRecording): Promise<number> {
     const sizes = await Promise.all(
-      ['chain', 'payload'].map((kind) =>
-        stat(`${path}.${kind}`).then(
-          ({ size }) => size,
-          () => 0,
-        ),
-      ),
+      ['chain', 'payload'].map((kind) => this.#disk.sizeOf(`${path}.${kind}`).catch(() => undefined)),
     );
-    return sizes[0]! + sizes[1]!;
+    return (sizes[0] ?? 0) + (sizes[1] ?? 0);
   }
 
   #pathOf({ id, ordinal, startedMicros }: { id: string; ordinal: number; startedMicros: number }): string {
     const day = new Date(startedMicros / 1000).toISOString();
     return join(this.#directory, day.slice(0, 4), day.slice(5, 7), `${String(ordinal).padStart(10, '0')}-${id}`);
+  }
+
+  async #names(directory: string, pattern: RegExp): Promise<string[]> {
+    try {
+      return (await this.#disk.list(directory)).filter((name) => pattern.test(name)).toSorted();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  async #open({ path }: ArchivedRecording, opened: OpenFile[]): Promise<SealedFiles> {
+    const chain = await openReader(`${path}.chain`, opened, this.#disk);
+    const payload = await openReader(`${path}.payload`, opened, this.#disk);
+    return openSealed({ chain, payload }, this.#compression);
   }
 }
 
@@ -183,21 +201,6 @@ async function* followed(chain: SessionChain, entries: AsyncIterable<Uint8Array>
     chain.follow(entry);
     yield entry;
   }
-}
-
-async function names(directory: string, pattern: RegExp): Promise<string[]> {
-  try {
-    return (await readdir(directory)).filter((name) => pattern.test(name)).toSorted();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-async function openFiles({ path }: ArchivedRecording, opened: FileHandle[]): Promise<SealedFiles> {
-  const chain = await openReader(`${path}.chain`, opened);
-  const payload = await openReader(`${path}.payload`, opened);
-  return openSealed({ chain, payload });
 }
 
 async function oneOf(files: SealedFiles, seq: number): Promise<Buffer | undefined> {

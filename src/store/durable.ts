@@ -4,7 +4,8 @@
  * The happy path, in system calls:
  *   segment, made ahead of time   openat(O_CREAT|O_EXCL) · pwrite64 zeros … · fdatasync · openat(dir) · fsync(dir) · close(dir)
  *   group commit                  pwritev(segment, batch, offset) · fdatasync(segment)
- *                                 (blocks and size exist already, so no metadata has to be written with them)
+ *                                 (blocks and size exist already, so no metadata has to be written with them; on the event loop's own
+ *                                 thread while the disk is quick and the batch small, see write-pace.ts, else in the thread pool)
  *   small or sealed file          openat(tmp, O_CREAT|O_EXCL) · pwrite64 … · fsync · close · rename(tmp, name) · fsync(dir)
  *   removal                       unlink · fsync(dir)
  *   growing list                  openat(O_CREAT|O_APPEND) · fsync(dir), then write · fsync for each append
@@ -12,41 +13,58 @@
  * A failed write or fsync says nothing about what is on disk, and a second fsync would answer "done" although pages were dropped
  * (https://wiki.postgresql.org/wiki/Fsync_Errors). So nothing here is ever tried again on the same file: a segment is fenced.
  */
-import { fdatasync, write, writev } from 'node:fs';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { fdatasync, fdatasyncSync, write, writev, writevSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { assert } from '../shared/errors.ts';
+import type { Disk, OpenFile } from './disk.ts';
+import { WritePace } from './write-pace.ts';
+
+/** What may be waited for on the event loop's own thread. */
+const quickBytesMax = 64 * 1024;
 
 const zeros = Buffer.alloc(1024 * 1024);
 
 /** A preallocated file that is written from front to back, batch by batch. */
 export class SegmentFile {
-  readonly #handle: FileHandle;
+  readonly #file: OpenFile;
+  readonly #pace: WritePace;
+  readonly #now: () => number;
   readonly bytes: number;
   #fenced: unknown;
   #busy = false;
   #written: Promise<unknown> = Promise.resolve();
 
-  private constructor(handle: FileHandle, bytes: number) {
-    this.#handle = handle;
+  private constructor(file: OpenFile, bytes: number, { pace, now }: { pace: WritePace; now: () => number }) {
+    this.#file = file;
+    this.#pace = pace;
+    this.#now = now;
     this.bytes = bytes;
   }
 
-  /** Makes a file of zeros; its blocks, size and name are durable on return. On failure nothing is left behind where that can be done. */
-  static async create(path: string, bytes: number): Promise<SegmentFile> {
-    const handle = await open(path, 'wx', 0o600);
+  /**
+   * Makes a file of zeros; its blocks, size and name are durable on return. On failure nothing is left behind where that can be done.
+   * `pace`: what is known of the disk; the same for all files on it.
+   */
+  static async create(
+    path: string,
+    bytes: number,
+    pace = new WritePace(),
+    disk: Disk = systemDisk,
+  ): Promise<SegmentFile> {
+    const file = await disk.open(path, 'wx');
     try {
       for (let at = 0; at < bytes; at += zeros.length) {
-        await writeAll(handle.fd, [zeros.subarray(0, Math.min(zeros.length, bytes - at))], at);
+        await writeAll(file, [zeros.subarray(0, Math.min(zeros.length, bytes - at))], at);
       }
-      await dataSync(handle.fd);
-      await syncDirectory(dirname(path));
+      await file.syncContent();
+      await disk.syncDirectory(dirname(path));
     } catch (error) {
-      await handle.close();
-      await rm(path, { force: true });
+      await file.close();
+      await disk.remove(path);
       throw error;
     }
-    return new SegmentFile(handle, bytes);
+    return new SegmentFile(file, bytes, { pace, now: () => disk.nowMillis() });
   }
 
   /** Writes the buffers at `offset`; they are durable when it resolves. After a rejection the file is fenced: every later write rejects. */
@@ -54,10 +72,11 @@ export class SegmentFile {
     if (this.#fenced !== undefined) throw this.#fenced;
     assert(!this.#busy, 'one batch is written at a time');
     this.#busy = true;
-    const written = writeAll(this.#handle.fd, buffers, offset).then(() => dataSync(this.#handle.fd));
-    this.#written = written.catch(() => undefined);
+    const started = this.#now();
     try {
-      await written;
+      if (this.#pace.isQuick && bytesOf(buffers) <= quickBytesMax) this.#writeHere(buffers, offset);
+      else await this.#writeInPool(buffers, offset);
+      this.#pace.took(this.#now() - started);
     } catch (error) {
       this.#fenced ??= error;
       throw error;
@@ -65,6 +84,22 @@ export class SegmentFile {
       this.#busy = false;
     }
     if (this.#fenced !== undefined) throw this.#fenced;
+  }
+
+  #writeHere(buffers: Buffer[], offset: number): void {
+    for (let rest = buffers; rest.length > 0;) {
+      const written = this.#file.writeNow(rest, offset);
+      assertTaken(written);
+      offset += written;
+      rest = after(rest, written);
+    }
+    this.#file.syncContentNow();
+  }
+
+  async #writeInPool(buffers: Buffer[], offset: number): Promise<void> {
+    const written = writeAll(this.#file, buffers, offset).then(() => this.#file.syncContent());
+    this.#written = written.catch(() => undefined);
+    await written;
   }
 
   /** Never to be written again, also if a write under way still succeeds. */
@@ -75,20 +110,26 @@ export class SegmentFile {
   /** When a write under way has ended, however it ends: the descriptor must not be another file's by then. */
   async close(): Promise<void> {
     await this.#written;
-    await this.#handle.close();
+    await this.#file.close();
   }
 }
 
 /** All of it: the kernel may take less than it was given (a signal, a nearly full disk). */
-async function writeAll(fd: number, buffers: Buffer[], offset: number): Promise<void> {
+async function writeAll(file: OpenFile, buffers: Buffer[], offset: number): Promise<void> {
   let rest = buffers;
   while (rest.length > 0) {
-    const written = await (rest.length === 1 ? writeOne(fd, rest[0]!, offset) : writeMany(fd, rest, offset));
-    if (written === 0) throw new Error('the file takes no more bytes');
+    const written = await file.write(rest, offset);
+    assertTaken(written);
     offset += written;
     rest = after(rest, written);
   }
 }
+
+function assertTaken(written: number): void {
+  if (written === 0) throw new Error('the file takes no more bytes');
+}
+
+const bytesOf = (buffers: readonly Buffer[]): number => buffers.reduce((sum, { length }) => sum + length, 0);
 
 function after(buffers: Buffer[], written: number): Buffer[] {
   let index = 0;
@@ -111,20 +152,11 @@ const writeMany = (fd: number, buffers: Buffer[], offset: number): Promise<numbe
 const dataSync = (fd: number): Promise<void> =>
   new Promise((resolve, reject) => fdatasync(fd, (error) => (error ? reject(error) : resolve())));
 
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /** Makes a directory and its parents, each durable in the one above. */
-export async function makeDirectory(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+export async function makeDirectory(path: string, disk: Disk = systemDisk): Promise<void> {
+  const first = await disk.makeDirectory(path);
   if (first === undefined) return;
-  for (let made = path; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
+  for (let made = path; made.length >= first.length; made = dirname(made)) await disk.syncDirectory(dirname(made));
 }
 
 /** A file that appears under its name only when it is whole and durable. */
@@ -135,26 +167,26 @@ export interface NewFile {
   abandon(): Promise<void>;
 }
 
-export async function createFile(path: string): Promise<NewFile> {
+export async function createFile(path: string, disk: Disk = systemDisk): Promise<NewFile> {
   const temporary = join(dirname(path), `.${basename(path)}.tmp`);
-  await rm(temporary, { force: true }); // what a crash left
-  const handle = await open(temporary, 'wx', 0o600);
+  await disk.remove(temporary); // what a crash left
+  const file = await disk.open(temporary, 'wx');
   let at = 0;
   return {
     async write(bytes) {
       const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      if (buffer.length > 0) await writeAll(handle.fd, [buffer], at);
+      if (buffer.length > 0) await writeAll(file, [buffer], at);
       at += buffer.length;
     },
     async commit() {
-      await handle.sync();
-      await handle.close();
-      await rename(temporary, path);
-      await syncDirectory(dirname(path));
+      await file.sync();
+      await file.close();
+      await disk.rename(temporary, path);
+      await disk.syncDirectory(dirname(path));
     },
     async abandon() {
-      await handle.close();
-      await rm(temporary, { force: true });
+      await file.close();
+      await disk.remove(temporary);
     },
   };
 }
@@ -168,7 +200,7 @@ export interface GrowingFile {
 
 export async function openGrowingFile(path: string): Promise<GrowingFile> {
   const handle = await open(path, 'a', 0o600);
-  await syncDirectory(dirname(path));
+  await systemDisk.syncDirectory(dirname(path));
   return {
     async append(bytes) {
       await handle.appendFile(bytes);
@@ -179,8 +211,8 @@ export async function openGrowingFile(path: string): Promise<GrowingFile> {
 }
 
 /** Writes a small file as a whole: either the old one or the new one is there, whatever happens. */
-export async function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await createFile(path);
+export async function writeFileAtomically(path: string, bytes: Uint8Array, disk: Disk = systemDisk): Promise<void> {
+  const file = await createFile(path, disk);
   try {
     await file.write(bytes);
     await file.commit();
@@ -190,7 +222,43 @@ export async function writeFileAtomically(path: string, bytes: Uint8Array): Prom
   }
 }
 
-export async function removeFile(path: string): Promise<void> {
-  await rm(path, { force: true });
-  await syncDirectory(dirname(path));
+export async function removeFile(path: string, disk: Disk = systemDisk): Promise<void> {
+  await disk.remove(path);
+  await disk.syncDirectory(dirname(path));
 }
+
+/** The system's own. */
+export const systemDisk: Disk = {
+  nowMillis: () => performance.now(),
+  open: async (path, flags) => opened(await open(path, flags, 0o600)),
+  readFile: (path) => readFile(path),
+  list: (directory) => readdir(directory),
+  sizeOf: (path) => stat(path).then(({ size }) => size, ifMissing),
+  makeDirectory: (path) => mkdir(path, { recursive: true, mode: 0o700 }),
+  async syncDirectory(path) {
+    const handle = await open(path, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  rename: (from, to) => rename(from, to),
+  remove: (path) => rm(path, { force: true }),
+};
+
+function ifMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+}
+
+const opened = (handle: FileHandle): OpenFile => ({
+  write: (buffers, offset) =>
+    buffers.length === 1 ? writeOne(handle.fd, buffers[0]!, offset) : writeMany(handle.fd, buffers, offset),
+  writeNow: (buffers, offset) => writevSync(handle.fd, buffers, offset),
+  syncContent: () => dataSync(handle.fd),
+  syncContentNow: () => fdatasyncSync(handle.fd),
+  sync: () => handle.sync(),
+  read: async (into, position) => (await handle.read(into, 0, into.length, position)).bytesRead,
+  size: async () => (await handle.stat()).size,
+  close: () => handle.close(),
+});

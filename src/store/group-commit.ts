@@ -1,3 +1,4 @@
+import { systemTimers, type Timers } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
 
 /** Bytes that go to one segment in one write and one fdatasync. */
@@ -56,6 +57,7 @@ export interface GroupCommitParts {
   lazyMillis: number;
   /** Called once, when nothing more can be made durable. */
   onFence: (error: UserError) => void;
+  timers?: Timers;
 }
 
 interface Waiting {
@@ -70,17 +72,19 @@ interface Waiting {
  */
 export class GroupCommit {
   readonly #parts: GroupCommitParts;
+  readonly #timers: Timers;
   #queue: Batch[] = [];
   #pendingBytes = 0;
   #next: Waiting | undefined;
   #current: Promise<void> | undefined;
   #flushing = false;
   #scheduled = false;
-  #lazy: NodeJS.Timeout | undefined;
+  #stopLazyTimer: (() => void) | undefined;
   #fenced: UserError | undefined;
 
   constructor(parts: GroupCommitParts) {
     this.#parts = parts;
+    this.#timers = parts.timers ?? systemTimers;
   }
 
   get fenced(): UserError | undefined {
@@ -112,7 +116,10 @@ export class GroupCommit {
   added(bytes: number): void {
     this.#pendingBytes += bytes;
     if (!this.#flushing && !this.#scheduled) {
-      this.#lazy ??= setTimeout(() => void this.durable().catch(() => undefined), this.#parts.lazyMillis);
+      this.#stopLazyTimer ??= this.#timers.after(
+        this.#parts.lazyMillis,
+        () => void this.durable().catch(() => undefined),
+      );
     }
   }
 
@@ -123,7 +130,7 @@ export class GroupCommit {
     this.#next ??= waiting();
     if (!this.#flushing && !this.#scheduled) {
       this.#scheduled = true;
-      setImmediate(() => void this.#flush());
+      this.#timers.soon(() => void this.#flush());
     }
     return this.#next.promise;
   }
@@ -158,11 +165,11 @@ export class GroupCommit {
   }
 
   async #writeAll(batches: Batch[], done: Waiting): Promise<void> {
-    const stall = setTimeout(() => {
+    const stopWaiting = this.#timers.after(this.#parts.durableMillisMax, () => {
       const error = new Error(`no answer from the disk in ${this.#parts.durableMillisMax} ms`);
       this.fence(error, `the record cannot be written: ${error.message}`);
       if (this.#fenced) done.reject(this.#fenced);
-    }, this.#parts.durableMillisMax);
+    });
     try {
       for (const batch of batches) {
         await this.#parts.write(batch);
@@ -171,15 +178,15 @@ export class GroupCommit {
     } catch (error) {
       this.fence(error, `the record cannot be written: ${(error as Error).message}`);
     } finally {
-      clearTimeout(stall);
+      stopWaiting();
     }
     if (this.#fenced) done.reject(this.#fenced);
     else done.resolve();
   }
 
   #stopLazy(): void {
-    clearTimeout(this.#lazy);
-    this.#lazy = undefined;
+    this.#stopLazyTimer?.();
+    this.#stopLazyTimer = undefined;
   }
 }
 

@@ -1,5 +1,5 @@
-import { open, type FileHandle } from 'node:fs/promises';
 import { UserError } from '../shared/errors.ts';
+import type { OpenFile } from './disk.ts';
 import { recordAt, recordHeadBytes } from './journal-format.ts';
 
 /** A piece of a segment in which records of a session lie, perhaps among others'. */
@@ -18,16 +18,18 @@ export const extentsBefore = (
     .filter((extent) => extent.segment < segment || (extent.segment === segment && extent.start < offset))
     .map((extent) => (extent.segment === segment ? { ...extent, end: Math.min(extent.end, offset) } : { ...extent }));
 
+/** Records of one session that are nearer than this are read in one piece, with what lies between. */
+export const extentGapBytes = 64 * 1024;
 const readBytes = 1024 * 1024;
 
 /** The session's entries in these extents, in order. */
 export async function* readExtents(
   extents: Extent[],
   session: { id: string; idBytes: Uint8Array },
-  pathOf: (segment: number) => string,
+  open: (segment: number) => Promise<OpenFile>,
 ): AsyncGenerator<Buffer> {
   for (const extent of extents) {
-    const file = await open(pathOf(extent.segment), 'r');
+    const file = await open(extent.segment);
     try {
       yield* readExtent(file, extent, session);
     } finally {
@@ -37,7 +39,7 @@ export async function* readExtents(
 }
 
 async function* readExtent(
-  file: FileHandle,
+  file: OpenFile,
   { segment, start, end }: Extent,
   session: { id: string; idBytes: Uint8Array },
 ): AsyncGenerator<Buffer> {
@@ -75,11 +77,11 @@ function wholeRecord(piece: Buffer, at: number): number | undefined {
   return at + bytes <= piece.length ? bytes : undefined;
 }
 
-async function readAt(file: FileHandle, at: number, bytes: number): Promise<Buffer> {
+async function readAt(file: OpenFile, at: number, bytes: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(bytes);
   let read = 0;
   while (read < bytes) {
-    const { bytesRead } = await file.read(buffer, read, bytes - read, at + read);
+    const bytesRead = await file.read(buffer.subarray(read), at + read);
     if (bytesRead === 0) break;
     read += bytesRead;
   }

@@ -24,6 +24,13 @@ const noSession = Buffer.alloc(sessionIdBytes);
 
 export const segmentName = (segment: number): string => `${String(segment).padStart(10, '0')}.journal`;
 
+/** Those of the files of these names, in order. */
+export const segmentNumbers = (names: readonly string[]): number[] =>
+  names
+    .filter((name) => /^\d{10}\.journal$/.test(name))
+    .map((name) => Number(name.slice(0, 10)))
+    .toSorted((a, b) => a - b);
+
 export interface SegmentHeader {
   segment: number;
   previousSegment: number;

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatSessionId } from '../recording/session-id.ts';
+import { systemDisk } from './durable.ts';
 import { readExtents } from './journal-extents.ts';
 import { segmentName } from './journal-format.ts';
 import { durableEnds, scanSegment } from './journal-scan.ts';
@@ -30,8 +31,8 @@ export async function readJournal(dataDir: string): Promise<JournalSnapshot> {
       else known.extents.push({ segment, start: offset, end: offset + bytes });
     });
   }
-  const pathOf = (segment: number): string => join(directory, segmentName(segment));
-  return { sessions: [...sessions.values()], read: (session) => readExtents(session.extents, session, pathOf) };
+  const open = (segment: number) => systemDisk.open(join(directory, segmentName(segment)), 'r');
+  return { sessions: [...sessions.values()], read: (session) => readExtents(session.extents, session, open) };
 }
 
 /** A gateway that runs removes segments that it does not need any more. */

@@ -1,5 +1,6 @@
-import { open } from 'node:fs/promises';
 import { sessionIdBytes } from '../recording/session-id.ts';
+import type { Disk } from './disk.ts';
+import { systemDisk } from './durable.ts';
 import { decodeSegmentHeader, recordAt, segmentHeaderBytes, type SegmentHeader } from './journal-format.ts';
 
 /** A place in a segment that was durable once and cannot be read now. */
@@ -112,21 +113,21 @@ function withoutZeros(bytes: Buffer): Buffer {
   return bytes.subarray(0, end);
 }
 
-async function readHeader(path: string): Promise<SegmentHeader | undefined> {
-  const file = await open(path, 'r');
+async function readHeader(path: string, disk: Disk): Promise<SegmentHeader | undefined> {
+  const file = await disk.open(path, 'r');
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(segmentHeaderBytes), 0, segmentHeaderBytes, 0);
-    return decodeSegmentHeader(buffer.subarray(0, bytesRead));
+    const buffer = Buffer.alloc(segmentHeaderBytes);
+    return decodeSegmentHeader(buffer.subarray(0, await file.read(buffer, 0)));
   } finally {
     await file.close();
   }
 }
 
 /** Where each of these segments ended, as its successor says. */
-export async function durableEnds(paths: readonly string[]): Promise<Map<number, number>> {
+export async function durableEnds(paths: readonly string[], disk: Disk = systemDisk): Promise<Map<number, number>> {
   const ends = new Map<number, number>();
   for (const path of paths) {
-    const header = await readHeader(path).catch(() => undefined);
+    const header = await readHeader(path, disk).catch(() => undefined);
     if (header && header.previousSegment > 0) ends.set(header.previousSegment, header.previousDurable);
   }
   return ends;

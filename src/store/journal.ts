@@ -1,13 +1,12 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatSessionId } from '../recording/session-id.ts';
-import type { Clock } from '../shared/clock.ts';
+import { systemTimers } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
-import { makeDirectory, removeFile, SegmentFile } from './durable.ts';
+import { makeDirectory, removeFile, SegmentFile, systemDisk } from './durable.ts';
 import { GroupCommit, type Batch } from './group-commit.ts';
 import { clearSegment, removeUnfinished, speaksOf } from './journal-clear.ts';
-import { extentsBefore, readExtents, type Extent } from './journal-extents.ts';
+import { extentGapBytes, extentsBefore, readExtents, type Extent } from './journal-extents.ts';
 import {
   encodeMark,
   encodeRecordHead,
@@ -15,18 +14,11 @@ import {
   recordHeadBytes,
   segmentHeaderBytes,
   segmentName,
+  segmentNumbers,
 } from './journal-format.ts';
+import type { JournalOptions } from './journal-options.ts';
+import { WritePace } from './write-pace.ts';
 import { durableEnds, scanSegment, type JournalFault } from './journal-scan.ts';
-
-export interface JournalOptions {
-  dataDir: string;
-  clock: Clock;
-  /** Called when nothing can be recorded any more: until `resume`. */
-  onFailure: (error: UserError) => void;
-  segmentBytes?: number;
-  pendingBytesMax?: number;
-  durableMillisMax?: number;
-}
 
 /** One session's part of the journal. */
 export interface JournalSession {
@@ -43,6 +35,7 @@ export class Journal {
   readonly #sessions = new Map<string, JournalSession>();
   /** Sessions and readers that need a segment. */
   readonly #uses = new Map<number, Set<object>>();
+  readonly #pace: WritePace;
   readonly #files = new Map<number, Promise<SegmentFile>>();
   readonly faults: JournalFault[] = [];
   /** Where the next record goes. */
@@ -58,16 +51,18 @@ export class Journal {
   private constructor(options: Required<JournalOptions>) {
     this.#options = options;
     this.#directory = join(options.dataDir, 'journal');
+    this.#pace = new WritePace(options.quickAfterWrites);
     this.#commit = this.#newCommit();
   }
 
   #newCommit(): GroupCommit {
-    const { pendingBytesMax, durableMillisMax } = this.#options;
+    const { pendingBytesMax, durableMillisMax, timers } = this.#options;
     const commit: GroupCommit = new GroupCommit({
       write: (batch) => this.#write(batch, commit),
       pendingBytesMax,
       durableMillisMax,
       lazyMillis: 20,
+      timers,
       onFence: (error) => this.#fenced(error),
     });
     return commit;
@@ -75,11 +70,10 @@ export class Journal {
 
   /** Reads what is there, then begins a new segment. `faults` names what cannot be read. */
   static async open(options: JournalOptions): Promise<Journal> {
-    const { segmentBytes, pendingBytesMax, durableMillisMax } = limits;
-    const journal = new Journal({ segmentBytes, pendingBytesMax, durableMillisMax, ...options });
+    const journal = new Journal({ ...limits, disk: systemDisk, timers: systemTimers, ...options });
     try {
-      await makeDirectory(journal.#directory);
-      await removeUnfinished(journal.#directory);
+      await makeDirectory(journal.#directory, journal.#options.disk);
+      await removeUnfinished(journal.#options.disk, journal.#directory);
       await journal.#readSegments();
       await journal.#startSegment();
       journal.#isStarting = false;
@@ -163,7 +157,7 @@ export class Journal {
     const reader = {};
     for (const { segment } of extents) this.#use(segment, reader);
     try {
-      yield* readExtents(extents, session, (segment) => this.#path(segment));
+      yield* readExtents(extents, session, (segment) => this.#options.disk.open(this.#path(segment), 'r'));
     } finally {
       await this.#release(reader);
     }
@@ -177,7 +171,7 @@ export class Journal {
 
   /** Clears what segments that others need still have of sessions that were forgotten, the open one too. Durable when it resolves. */
   async clear(sessions: readonly Uint8Array[]): Promise<void> {
-    if (await speaksOf(this.#path(this.#durableAt.segment), sessions)) {
+    if (await speaksOf(this.#options.disk, this.#path(this.#durableAt.segment), sessions)) {
       this.#roll(encodeMark(0).length);
       await this.durable();
     }
@@ -188,7 +182,7 @@ export class Journal {
     }
     try {
       for (const [segment, users] of this.#uses)
-        if (users.has(user)) await clearSegment(this.#path(segment), segment, sessions);
+        if (users.has(user)) await clearSegment(this.#options.disk, { path: this.#path(segment), segment }, sessions);
     } finally {
       await this.#release(user);
     }
@@ -275,7 +269,7 @@ export class Journal {
   }
 
   #prepare(segment: number, bytes = this.#options.segmentBytes): Promise<SegmentFile> {
-    const file = SegmentFile.create(this.#path(segment), bytes);
+    const file = SegmentFile.create(this.#path(segment), bytes, this.#pace, this.#options.disk);
     file.catch(() => undefined); // met when the segment is needed
     this.#files.set(segment, file);
     return file;
@@ -286,8 +280,8 @@ export class Journal {
     const spare = this.#files.get(segment);
     const file = (async () => {
       await spare?.then((open) => open.close()).catch(() => undefined);
-      await removeFile(this.#path(segment));
-      return SegmentFile.create(this.#path(segment), bytes);
+      await removeFile(this.#path(segment), this.#options.disk);
+      return SegmentFile.create(this.#path(segment), bytes, this.#pace, this.#options.disk);
     })();
     file.catch(() => undefined);
     this.#files.set(segment, file);
@@ -347,7 +341,7 @@ export class Journal {
 
   async #remove(segment: number): Promise<void> {
     if (this.faults.some((fault) => fault.segment === segment)) return; // evidence
-    if (segment < this.#at.segment) await removeFile(this.#path(segment));
+    if (segment < this.#at.segment) await removeFile(this.#path(segment), this.#options.disk);
   }
 
   // ── opening ───────────────────────────────────────────────────────────────
@@ -357,31 +351,32 @@ export class Journal {
   }
 
   async #segmentNumbers(): Promise<number[]> {
-    const names = await readdir(this.#directory);
-    return names
-      .filter((name) => /^\d{10}\.journal$/.test(name))
-      .map((name) => Number(name.slice(0, 10)))
-      .toSorted((a, b) => a - b);
+    return segmentNumbers(await this.#options.disk.list(this.#directory));
   }
 
   async #removeSegments(which: (segment: number) => boolean): Promise<void> {
-    for (const segment of (await this.#segmentNumbers()).filter(which)) await removeFile(this.#path(segment));
+    for (const segment of (await this.#segmentNumbers()).filter(which))
+      await removeFile(this.#path(segment), this.#options.disk);
   }
 
   async #readSegments(): Promise<void> {
     const numbers = await this.#segmentNumbers();
-    const ends = await durableEnds(numbers.map((segment) => this.#path(segment)));
+    const ends = await durableEnds(
+      numbers.map((segment) => this.#path(segment)),
+      this.#options.disk,
+    );
     for (const segment of numbers) {
-      const bytes = await readFile(this.#path(segment));
+      const bytes = await this.#options.disk.readFile(this.#path(segment));
       const scan = scanSegment(bytes, { segment, durableEnd: ends.get(segment) }, (entry) => {
         const session = this.begin(Buffer.from(entry.sessionHex, 'hex'));
         this.#remember(session, segment, entry.offset, entry.bytes, entry.readableFrom);
       });
       this.faults.push(...scan.faults);
       if (scan.header) this.#durableAt = { segment, offset: scan.end };
-      else await removeFile(this.#path(segment));
+      else await removeFile(this.#path(segment), this.#options.disk);
       this.#at = { segment, offset: scan.end, bytes: bytes.length };
-      if (scan.header && !this.#uses.has(segment) && scan.faults.length === 0) await removeFile(this.#path(segment));
+      if (scan.header && !this.#uses.has(segment) && scan.faults.length === 0)
+        await removeFile(this.#path(segment), this.#options.disk);
     }
   }
 
@@ -395,6 +390,3 @@ export class Journal {
     await this.durable();
   }
 }
-
-/** Records of one session that are nearer than this are read in one piece, with what lies between. */
-const extentGapBytes = 64 * 1024;

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEntry, firstPrevious } from '../../src/recording/entry-codec.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { UserError } from '../../src/shared/errors.ts';
-import { Journal, type JournalOptions } from '../../src/store/journal.ts';
+import type { JournalOptions } from '../../src/store/journal-options.ts';
+import { Journal } from '../../src/store/journal.ts';
 import { collect } from '../support/recorder.ts';
 
 const segmentBytes = 256 * 1024;
