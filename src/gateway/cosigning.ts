@@ -63,7 +63,10 @@ export class Cosigning {
     };
     feed.onCosigned = (cosigned) => void this.#take(attending, cosigned);
     feed.onDeclined = (declined) => this.#wasDeclined(attending, declined);
-    void feed.closed.then(() => this.#attending.delete(feed));
+    void feed.closed.then(() => {
+      this.#attending.delete(feed);
+      for (const wake of this.#waiting) wake();
+    });
   }
 
   /** The last checkpoint, with the cosignatures that have come for it. */
@@ -94,6 +97,17 @@ export class Cosigning {
     for (const { key } of this.#attending.values()) known.set(key.name, this.#standing(key));
     for (const { key } of this.#declined.values()) known.set(key.name, this.#standing(key));
     return [...known.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  /** A last checkpoint, cosigned by all that are linked, or the time is over. Never rejects. */
+  async settle(millisMax: number): Promise<void> {
+    const { log } = this.#parts;
+    await log.checkpoint().catch(() => undefined); // sessions have ended for this already
+    const deadline = Date.now() + millisMax;
+    const isBehind = ({ before, key }: Attending): boolean =>
+      before !== undefined && before < log.signedSize && !this.#declined.has(key.name);
+    while (Date.now() < deadline && [...this.#attending.values()].some(isBehind))
+      await this.#news(deadline - Date.now());
   }
 
   #standing(key: VerifierKey): WitnessStanding {
@@ -148,12 +162,12 @@ export class Cosigning {
     }
     const text = formatNote(note);
     this.#cosigned.set(fileOf(key.name), { text, checkpoint, note });
-    for (const wake of this.#waiting) wake();
     await writeCosigned(this.#parts.dataDir, fileOf(key.name), text).catch((error: unknown) =>
       this.#parts.operatorLog.error({ agent, error: String(error) }, 'the agent’s cosignature cannot be kept'),
     );
     attending.before = offered.size;
     attending.offered = undefined;
+    for (const wake of this.#waiting) wake();
     if (this.#parts.log.signedSize > offered.size) await this.#offerNow(attending);
   }
 

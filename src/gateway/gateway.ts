@@ -26,6 +26,7 @@ import { openRecorder, type Recorder } from './recorder.ts';
 import { startRecordings, type RecordAct, type Recordings } from './recordings.ts';
 import { sessionsIndex } from './sessions-index.ts';
 import { serveUpgrades } from './upgrades.ts';
+import { WitnessRefusals } from './witness-refusals.ts';
 
 export interface GatewayOptions {
   log: Log;
@@ -95,7 +96,7 @@ async function assemble(
     void sessions.endWhere(() => true, recorderFailed);
   };
   const stores = await openStores({ config, clock, log, onFailure, opened });
-  const { registry, catalog, recorder, transparency, cosigning } = stores;
+  const { registry, catalog, recorder, transparency, cosigning, refusals } = stores;
   logDamage(recorder, config.dataDir, log);
   const identity = await createIdentity({ publicUrl: url, registry, clock });
   const agents = new AgentLinks(loggedAgents(registry.agents, transparency), log, colocatedKeys);
@@ -103,6 +104,7 @@ async function assemble(
   const sessions = new LiveSessions({
     agents,
     recorder,
+    refusals,
     catalog,
     clock,
     log,
@@ -137,6 +139,7 @@ async function assemble(
     setupUrl: setupCode === undefined ? undefined : `${url}/setup?code=${setupCode}`,
     async stop() {
       await sessions.drain(limits.drainMillisMax);
+      await cosigning.settle(limits.cosignatureMillisMax); // the ends of those sessions too
       agents.closeAll('the gateway is stopping');
       await closeAll(opened);
     },
@@ -252,7 +255,9 @@ async function openStores({ config, clock, log: operatorLog, onFailure, opened }
   const recordAct = actRecorder({ transparency: log, clock, log: operatorLog });
   const recordings = await openRecordings({ ...stores, config, clock, log: operatorLog, recordAct });
   opened.push(() => recordings.close());
-  return { ...stores, recordAct, recordings, cosigning: await openCosigning({ dataDir, log, operatorLog, recordAct }) };
+  const cosigning = await openCosigning({ dataDir, log, operatorLog, recordAct });
+  const refusals = await WitnessRefusals.open({ dataDir, recorder, catalog, log, clock });
+  return { ...stores, recordAct, recordings, cosigning, refusals };
 }
 
 /** An agent that does not cosign has said that the log is not the one it has seen: once a run, in the log itself. */

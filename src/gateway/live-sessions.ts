@@ -15,10 +15,13 @@ import type { Principal } from './identity/principal.ts';
 import { localPassword, localUser } from './local-credential.ts';
 import type { Recorder } from './recorder.ts';
 import { GatewaySession, type SessionEnd } from './session.ts';
+import type { WitnessRefusals } from './witness-refusals.ts';
 
 export interface LiveSessionsParts {
   agents: AgentLinks;
   recorder: Recorder;
+  /** What agents say against the record. */
+  refusals: WitnessRefusals;
   catalog: Catalog;
   /** Default deny: is there a grant? */
   mayReach: (principal: Principal, resource: string) => boolean;
@@ -39,10 +42,12 @@ export class LiveSessions {
   constructor(parts: LiveSessionsParts) {
     this.#parts = parts;
     parts.agents.onLost = (link) => this.endWhere((other) => other.link === link, agentLost);
-    parts.agents.onRefused = ({ session: id, why }, agent) => {
+    parts.agents.onRefused = (refused, agent) => {
+      const { session: id } = refused;
+      const isLive = this.get(id) !== undefined;
       void this.endWhere(({ session, link }) => session.id === id && link.agent === agent, witnessRefused);
-      parts.recorder
-        .refusedByWitness({ session: id, agent, why })
+      parts.refusals
+        .add(refused, { agent, isLive })
         .catch((error: unknown) => parts.log.error({ error: String(error) }, 'not logged'));
     };
     parts.agents.recorded = async (id, agent) => {

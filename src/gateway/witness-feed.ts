@@ -75,6 +75,7 @@ export class WitnessFeed {
     for (const session of sessions) {
       const [idBytes, entries] = [parseSessionId(session), await this.recorded(session)];
       if (!idBytes || !entries) {
+        this.#log.error({ session }, 'ALARM: the agent has seen a session of which there is no recording');
         await this.#send(encodeWitnessJson({ kind: 'unknown', session }));
         continue;
       }

@@ -157,6 +157,10 @@ export const tokenCreatedSchema = z.object({ token: tokenSchema, secret: z.strin
 export type TokenCreated = z.infer<typeof tokenCreatedSchema>;
 export const tokensSchema = z.object({ tokens: z.array(tokenSchema) });
 
+/** `truncated`, `altered`: its agent has seen entries that the record has not, or other ones. */
+const sessionStates = ['live', 'sealed', 'interrupted', 'truncated', 'altered'] as const;
+const sessionStateSchema = z.enum(sessionStates);
+
 /** GET /sessions?user=&actor=&resource=&since=&until=&state=&limit= → {sessions} newest first · GET /sessions/:idOrPrefix (or `last`) → Session */
 export const sessionSchema = z.object({
   id: z.string(),
@@ -171,7 +175,7 @@ export const sessionSchema = z.object({
   startedAt: z.string(),
   endedAt: z.string().nullable(),
   /** live · sealed · interrupted */
-  state: z.enum(['live', 'sealed', 'interrupted']),
+  state: sessionStateSchema,
   /** Why it ended: client_closed, client_lost, agent_lost, gateway_stopped, killed, recorder_failed, interrupted, … */
   reason: z.string().nullable(),
   statements: z.number().int(),
@@ -186,7 +190,7 @@ export const sessionsQuerySchema = z.object({
   user: z.string().optional(),
   actor: z.string().optional(),
   resource: z.string().optional(),
-  state: z.enum(['live', 'sealed', 'interrupted']).optional(),
+  state: sessionStateSchema.optional(),
   since: z.iso.datetime({ offset: true }).optional(),
   until: z.iso.datetime({ offset: true }).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(50),

@@ -57,6 +57,11 @@ export class Catalog {
     );
   }
 
+  /** A witness has seen something else than what the record of a session that has ended holds. */
+  contradicted(id: string, state: Session['state']): void {
+    this.#database.run(`update sessions set state = ? where id = ? and state <> 'live'`, state, id);
+  }
+
   /** Replaces what is known of a session's statements. In pieces, so that nothing else waits long. */
   async index(id: string, statements: AsyncIterable<Statement>): Promise<void> {
     this.#database.run('delete from statements where session = ?', id);

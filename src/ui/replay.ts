@@ -6,6 +6,12 @@ import { sessionDuration, sessionState } from './session-table.ts';
 
 const indent = '    ';
 
+/** What the agent beside the resource says against the record. */
+const contradictions = {
+  truncated: 'the agent has seen entries of it that are not in this record: its end was cut off',
+  altered: 'the agent has seen other entries than those in this record',
+} as const;
+
 /** Who, what, when, and how it ended. */
 export function replayHeader(session: Session): string {
   const { actor, actorInstance, protocol, agent, startedAt, endedAt, streams, errors, statements, continues } = session;
@@ -21,6 +27,9 @@ export function replayHeader(session: Session): string {
         : `${localTime(startedAt)} to ${localTime(endedAt)} (${sessionDuration(session, 0)})`,
     ],
     ['state', sessionState(session)],
+    ...(session.state in contradictions
+      ? [['witness', contradictions[session.state as keyof typeof contradictions]] as const]
+      : []),
     ['holds', `${count(statements, 'statement')}, ${count(errors, 'error')}, ${count(streams, 'stream')}`],
     ...(continues === null ? [] : [['continues', continues] as const]),
   ]);

@@ -56,7 +56,7 @@ export const sessionState = ({ state, reason }: Session): string =>
 
 export function paintState(text: string, state: Session['state']): string {
   if (state === 'live') return tone.good(text);
-  return state === 'interrupted' ? tone.bad(text) : text;
+  return state === 'sealed' ? text : tone.bad(text);
 }
 
 const paintErrors = (text: string, { errors }: Session): string => (errors > 0 ? tone.bad(text) : text);

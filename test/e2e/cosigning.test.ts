@@ -52,8 +52,8 @@ test('each checkpoint that is served has the agent’s cosignature a moment late
     expect(checkpoint.size).toBeGreaterThan(before);
     before = checkpoint.size;
   }
-  const kept = readdirSync(join(here.stack.dataDir, 'log/cosigned'));
-  expect((await agentKey()).name).toBe(`hoop-agent/${kept.join()}`);
+  const [, file] = (await agentKey()).name.split('/');
+  expect(readdirSync(join(here.stack.dataDir, 'log/cosigned'))).toContain(file);
 });
 
 test('the agent remembers what it cosigned, and the key that it pinned, before the gateway has the cosignature', async () => {

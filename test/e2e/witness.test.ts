@@ -5,6 +5,7 @@ import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { Archive } from '../../src/store/archive.ts';
 import { hashOf } from '../support/hostile-gateway.ts';
+import { sessionText } from '../../src/ui/session-text.ts';
 import { aliceAtOrders, at } from '../support/alice.ts';
 
 const here = aliceAtOrders();
@@ -93,5 +94,21 @@ test('a gateway whose record is put back to an earlier one is found out by the a
   expect(alarms()[0]).toContain('the record was cut off');
   const acts = join(dataDir, 'acts');
   const words = () => readdirSync(acts).map((name) => readFileSync(join(acts, name), 'utf8'));
-  await expect.poll(() => words().find((text) => text.includes('witness.refused')), within).toContain(session);
+  const refusals = () => words().filter((text) => text.includes('witness.refused'));
+  await expect.poll(() => refusals().join(), within).toContain(`"session":"${session}"`);
+  expect(refusals().join()).toContain('"verdict":"TRUNCATED"');
+  await expect.poll(() => shown(session), within).toMatchObject({ state: 'truncated', reason: 'interrupted' });
+  expect(sessionText(await shown(session), { streams: [], slowest: [], failed: [] })).toContain(
+    'the agent has seen entries of it that are not in this record',
+  );
+
+  // It stays so: after a restart, with a catalog made anew, and however often the agent says it.
+  await here.stack.stopAgent();
+  await here.stack.restartGateway(() => rmSync(join(dataDir, 'catalog.db')));
+  expect(await shown(session)).toMatchObject({ state: 'truncated' });
+  await here.stack.startAgent();
+  await expect.poll(alarms, within).toHaveLength(4);
+  expect(refusals()).toHaveLength(1);
 });
+
+const shown = (id: string) => here.stack.session(here.alice, id);

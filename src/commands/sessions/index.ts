@@ -16,7 +16,10 @@ export default class Sessions extends BaseCommand<typeof Sessions> {
     user: Flags.string({ description: 'only of this user' }),
     actor: Flags.string({ description: 'only of this coding agent (as declared)' }),
     resource: Flags.string({ description: 'only on this resource' }),
-    state: Flags.option({ description: 'only in this state', options: ['live', 'sealed', 'interrupted'] as const })(),
+    state: Flags.option({
+      description: 'only in this state',
+      options: ['live', 'sealed', 'interrupted', 'truncated', 'altered'] as const,
+    })(),
     since: Flags.string({ description: 'started since: 2h, 3d, 2026-11-22, 2026-11-22T10:00' }),
     until: Flags.string({ description: 'started before: the same' }),
     limit: Flags.integer({ description: 'how many', min: 1, max: 1000, default: 50 }),
