@@ -5,6 +5,7 @@ import type { SessionEnded } from '../shared/handshake.ts';
 import { ConnectedResource, type ConnectionState } from './connected-resource.ts';
 import { openLocalPort } from './local-port.ts';
 import type { OpenedGateway } from './open-gateway.ts';
+import { SessionReceipts } from './session-receipts.ts';
 import { rememberedPort, rememberPort } from './settings.ts';
 import { signInAgain, type DevicePrompt } from './sign-in.ts';
 import { openTokenStore } from './token-store.ts';
@@ -21,6 +22,8 @@ export interface ConnectOptions {
   onState: (state: ConnectionState) => void;
   /** A sign-in is needed while it runs: shows the code. */
   showPrompt: (prompt: DevicePrompt) => void;
+  /** A line for the person. */
+  say: (line: string) => void;
   signal: AbortSignal;
 }
 
@@ -34,9 +37,10 @@ export interface Connection {
 
 /** Opens a session on a resource and keeps it. Resolves when client programs can connect; throws UserError. */
 export async function connectResource(options: ConnectOptions): Promise<Connection> {
-  const { gateway, resource, actor, port, socketFolder, caFile, onState, showPrompt, signal } = options;
+  const { gateway, resource, actor, port, socketFolder, caFile, onState, showPrompt, say, signal } = options;
   const { api, url, send } = gateway;
   const remembered = port === undefined ? await rememberedPort(url, resource) : port;
+  const receipts = new SessionReceipts({ gateway, say });
   const connected = new ConnectedResource({
     request: {
       gateway: url,
@@ -52,13 +56,16 @@ export async function connectResource(options: ConnectOptions): Promise<Connecti
       if (process.env['HOOP_TOKEN']) throw tokenOver();
       await signInAgain({ gateway: url, send, store: await openTokenStore(), show: showPrompt, signal });
     },
-    onState,
+    onState: (state) => {
+      receipts.onState(state);
+      onState(state);
+    },
     signal,
   });
   const info = await connected.open();
   if (port !== 0) await rememberPort(url, resource, connected.port!);
   const session = connected.session!;
-  const kept = connected.keep();
+  const kept = connected.keep().finally(() => receipts.settle());
   kept.catch(() => undefined); // whoever waits for it hears of it
   return { resource, info, session, kept };
 }

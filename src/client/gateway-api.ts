@@ -7,6 +7,7 @@ import {
   grantSchema,
   grantsSchema,
   holdSchema,
+  receiptsSchema,
   recordingStatsSchema,
   resourceSchema,
   resourcesSchema,
@@ -83,6 +84,7 @@ export class GatewayApi {
   /** By id, unique prefix, or `last`. */
   session = (id: string) => this.#get(sessionSchema, `/sessions/${named(id)}`);
 
+  receipts = (id: string) => this.#get(receiptsSchema, `/sessions/${named(id)}/receipts`);
   streams = async (id: string) => (await this.#get(streamsSchema, `/sessions/${named(id)}/streams`)).streams;
 
   killSession = async (id: string, reason: string | undefined): Promise<void> => {

@@ -81,6 +81,7 @@ async function openAll({ options, gateway, screen, signal }: OpenAll): Promise<(
       signal,
       onState: (state) => screen.show(resource, state),
       showPrompt: (prompt) => screen.prompt(prompt),
+      say: (line) => screen.say(line),
     });
   const attempt = (resource: string) =>
     open(resource).catch((error: unknown) => {
@@ -173,6 +174,10 @@ class Screen {
 
   prompt({ url, userCode, expiresInSeconds }: DevicePrompt): void {
     const line = `Sign in: open ${url} and enter ${userCode} (within ${Math.round(expiresInSeconds / 60)} minutes)`;
+    this.say(line);
+  }
+
+  say(line: string): void {
     if (this.#view) this.#view.notice(line);
     else this.#options.say(line);
   }

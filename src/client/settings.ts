@@ -13,6 +13,8 @@ const gatewaySettingsSchema = z.object({
   ports: z.record(z.string(), z.number().int().min(1).max(65_535)).default({}),
   /** The verifier key of its transparency log, as the first sign-in found it. */
   logKey: z.string().optional(),
+  /** Proofs (C2SP tlog-proof) that it was followed by another one, and so on. */
+  logRollovers: z.array(z.string()).optional(),
   /** Names for completion. */
   resources: z.array(z.string()).default([]),
 });

@@ -3,13 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseCheckpoint } from '../recording/checkpoint.ts';
 import { keyTypes, parseVerifierKey, type VerifierKey } from '../recording/note.ts';
+import { readReceipts, type Receipt } from '../recording/receipts.ts';
+import { followRollovers, type LogKey, type SignedCheckpoint } from '../recording/rollover.ts';
+import { formatSessionId } from '../recording/session-id.ts';
 import { parseKeys, type Trust } from '../recording/verify-checkpoint.ts';
 import { isWitnessList, parseWitnessList, type WitnessList } from '../recording/witness-list.ts';
-import type { VerifyReport } from '../recording/verify-report.ts';
+import { reportOf, type VerifyReport } from '../recording/verify-report.ts';
 import { UserError } from '../shared/errors.ts';
 import { exportTo } from './export-session.ts';
 import type { GatewayApi } from './gateway-api.ts';
-import { pinnedKeys } from './log-key.ts';
+import { pinnedKeys, pinnedLogKeys, pinnedRollovers } from './log-key.ts';
+import { readReceiptFiles } from './receipt-store.ts';
 
 export interface VerifyRequest {
   /** A data directory, a file of `hoop sessions export`, or a session of the gateway. */
@@ -20,6 +24,8 @@ export interface VerifyRequest {
   checkpoint?: string | undefined;
   /** Verifier keys of witnesses, or an agent's own list. */
   witness?: string | undefined;
+  /** A folder of receipts; absent: those of this machine. */
+  receipts?: string | undefined;
   onProgress?: (done: number, total: number) => void;
   /** Asked only for a session. */
   api: () => Promise<GatewayApi>;
@@ -55,26 +61,50 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
 }
 
 /** The gateway gives the file, this machine judges it by the key that it pinned. */
-async function verifyFromGateway({ target, api, files }: VerifyRequest, trust: Trust): Promise<VerifyReport> {
+async function verifyFromGateway(request: VerifyRequest, trust: Trust): Promise<VerifyReport> {
+  const { target, api, files } = request;
   const gateway = await api();
-  const { id } = await gateway.session(target);
+  const keys = request.key === undefined ? await pinnedLogKeys(gateway.url) : givenLogKeys(trust);
+  const receipts = readReceipts(trust.receipts ?? [], keys);
+  const id = await gateway.session(target).then(
+    (session) => session.id,
+    (error: unknown) => lostSession(target, receipts, error),
+  );
+  if (typeof id !== 'string') return id;
+  const newest = trust.held ?? trust.seen?.checkpoint ?? newestOf(receipts);
   const folder = await mkdtemp(join(tmpdir(), 'hoop-verify-'));
   try {
     const file = join(folder, 'export.tar');
-    const heldSize = (trust.held ?? trust.seen?.checkpoint)?.checkpoint.size;
-    await exportTo(file, await gateway.exported(id, heldSize));
-    return await files.verifyExport(file, trust);
+    await exportTo(file, await gateway.exported(id, newest?.checkpoint.size));
+    const held = trust.seen?.checkpoint ? trust.held : newest;
+    return await files.verifyExport(file, { ...trust, isFresh: true, ...(held && { held }) });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function trustOf({ key, checkpoint, witness }: VerifyRequest): Promise<Trust> {
+const givenLogKeys = ({ keys, rollovers = [] }: Trust): LogKey[] =>
+  keys[0] ? followRollovers(keys[0], rollovers).keys : [];
+
+const newestOf = (receipts: readonly Receipt[]): SignedCheckpoint | undefined =>
+  receipts.map(({ signed }) => signed).toSorted((a, b) => b.checkpoint.size - a.checkpoint.size)[0];
+
+/** The gateway does not know it, and there is a receipt of it: that is a verdict, and no mistake in typing. */
+function lostSession(target: string, receipts: readonly Receipt[], error: unknown): VerifyReport {
+  const found = receipts.map(({ leaf }) => formatSessionId(leaf.subject)).find((id) => id.startsWith(target));
+  if (!(error instanceof UserError) || error.code !== 'HOOP_NOT_FOUND' || found === undefined) throw error;
+  const why = 'a receipt shows it, and the gateway does not know it';
+  return reportOf([], [{ session: found, verdict: 'MISSING_SESSION', why, entries: 0, erased: [] }]);
+}
+
+async function trustOf({ key, checkpoint, witness, receipts }: VerifyRequest): Promise<Trust> {
   const given = key === undefined ? [] : await givenKeys(key);
   const seen = witness === undefined ? undefined : await witnessOf(witness);
   return {
     keys: key === undefined ? await pinnedKeys() : given.filter(({ type }) => type === keyTypes.ed25519),
     witnesses: [...given.filter(({ type }) => type === keyTypes.cosignature), ...(seen?.keys ?? [])],
+    rollovers: await pinnedRollovers(),
+    receipts: await readReceiptFiles(receipts),
     ...(checkpoint !== undefined && { held: await readCheckpoint(checkpoint) }),
     ...(seen && { seen }),
   };

@@ -32,6 +32,10 @@ export default class Verify extends BaseCommand<typeof Verify> {
       description: 'an agent’s own list (`hoop agent witness`), or keys of witnesses that must have cosigned',
       helpValue: 'FILE',
     }),
+    receipts: Flags.directory({
+      description: 'a folder of receipts of sessions (default: those that this machine keeps of its own)',
+      helpValue: 'DIR',
+    }),
     session: Flags.string({ description: 'of a data directory: only this session, by its whole id' }),
   };
 

@@ -87,6 +87,7 @@ async function connectAsCursor(url: string, signal: AbortSignal): Promise<Connec
     caFile: undefined,
     onState: () => undefined,
     showPrompt: () => undefined,
+    say: () => undefined,
     signal,
   });
 }

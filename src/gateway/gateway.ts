@@ -7,6 +7,7 @@ import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { openCatalog, type Catalog } from '../store/catalog.ts';
 import { lockDataDir } from '../store/lock.ts';
+import { clearExports } from '../store/recording-so-far.ts';
 import { openRegistry, type Registry } from '../store/registry.ts';
 import { AgentLinks, type AgentRegistry } from './agent-links.ts';
 import type { ApiPorts } from './api/ports.ts';
@@ -20,6 +21,7 @@ import { accessEnded, LiveSessions, recorderFailed } from './live-sessions.ts';
 import { Cosigning } from './cosigning.ts';
 import { exportSession } from './log-export.ts';
 import { gatewayKeyName } from './log-key.ts';
+import { receiptsOf } from './log-receipts.ts';
 import { logKeyActs } from './log-rollover.ts';
 import { TransparencyLog } from './log.ts';
 import { openRecorder, type Recorder } from './recorder.ts';
@@ -153,7 +155,14 @@ function apiPorts(sources: ApiSources): ApiPorts {
     const agentKey = registry.agents.publicKey(catalog.agentOf(id) ?? '');
     const checkpointOver = (size: number) =>
       sources.cosigning.checkpointOver(size, agentKey, limits.cosignatureMillisMax);
-    return exportSession({ dataDir, id, log: transparency, heldSize, checkpointOver });
+    return exportSession({
+      dataDir,
+      id,
+      log: transparency,
+      heldSize,
+      read: (each) => recorder.readRaw(each),
+      checkpointOver,
+    });
   };
   return {
     agents: {
@@ -162,6 +171,7 @@ function apiPorts(sources: ApiSources): ApiPorts {
     },
     sessions: sessionsIndex(
       catalog,
+    receipts: ({ id, state }) => receiptsOf(transparency, id, state === 'live'),
       recorder,
       sessions,
       exported,
@@ -243,6 +253,7 @@ async function openStores({ config, clock, log: operatorLog, onFailure, opened }
     randomBytes,
     gatewayKeyId: () => gatewayKeyName(log.key),
     log,
+  await clearExports(dataDir);
     removedOrdinals,
     onFailure,
   });

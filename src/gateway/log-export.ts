@@ -2,12 +2,13 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { parseCheckpoint } from '../recording/checkpoint.ts';
 import { exportNames, formatConsistency, proofName, rolloverNames } from '../recording/export-format.ts';
+import { decodeLeaf } from '../recording/leaf.ts';
 import { consistencyProof, inclusionProof } from '../recording/merkle.ts';
 import { parseSessionId } from '../recording/session-id.ts';
 import { tarEnd, tarHeader, tarPadding } from '../recording/tar.ts';
 import { formatTlogProof, parseTlogProof } from '../recording/tlog-proof.ts';
-import { UserError } from '../shared/errors.ts';
 import { Archive } from '../store/archive.ts';
+import { writeSoFar } from '../store/recording-so-far.ts';
 import type { TransparencyLog } from './log.ts';
 
 export interface ExportRequest {
@@ -15,32 +16,56 @@ export interface ExportRequest {
   id: string;
   log: TransparencyLog;
   heldSize: number | undefined;
+  /** A session's entries, those that are durable by now; asked for one that runs. */
+  read: (id: string) => Promise<{ idBytes: Uint8Array; entries: AsyncIterable<Uint8Array> }>;
   /** A checkpoint over at least so many leaves; absent: the last one. */
   checkpointOver?: (size: number) => Promise<string>;
 }
 
 /**
- * One file that a stranger can verify: checkpoint, key, proofs, and the two files of the recording, byte for byte. Of a recording that
- * was removed, the proof that it was.
+ * One file that a stranger can verify: checkpoint, key, proofs, and the two files of the recording, byte for byte. Of a session that runs,
+ * what is anchored by now; of a recording that was removed, the proof that it was.
  */
 export async function exportSession(request: ExportRequest): Promise<AsyncIterable<Uint8Array>> {
   const { dataDir, id, log } = request;
+  await log.checkpoint(); // the end of a session that has only just ended, the last entry of one that runs
+  const places = leavesAbout(log, id);
   const recording = await new Archive(dataDir).find(id);
   const isRemoved = log.sessions.get(Buffer.from(parseSessionId(id)!))?.removed !== undefined;
-  if (!recording && !isRemoved) throw stillRuns(id);
-  await log.checkpoint(); // the end of a session that has only just ended
-  const texts = await textsOf(request);
+  const running = recording || isRemoved ? undefined : await request.read(id);
+  const texts = await textsOf(request, places);
   return (async function* () {
     for (const [name, text] of texts) {
       const bytes = Buffer.from(text);
       yield Buffer.concat([tarHeader(name, bytes.length), bytes, tarPadding(bytes.length)]);
     }
-    if (recording) {
-      yield* fileOf(exportNames.chain, `${recording.path}.chain`);
-      yield* fileOf(exportNames.payload, `${recording.path}.payload`);
-    }
+    if (recording) yield* filesOf(recording.path);
+    if (running) yield* filesSoFar(dataDir, { ...running, through: await lastAnchored(log, places) });
     yield tarEnd;
   })();
+}
+
+async function* filesOf(path: string): AsyncGenerator<Uint8Array> {
+  yield* fileOf(exportNames.chain, `${path}.chain`);
+  yield* fileOf(exportNames.payload, `${path}.payload`);
+}
+
+/** They are made when somebody reads them, and gone when nobody does any more. */
+async function* filesSoFar(dataDir: string, session: Parameters<typeof writeSoFar>[1]): AsyncGenerator<Uint8Array> {
+  const { path, remove } = await writeSoFar(dataDir, session);
+  try {
+    yield* filesOf(path);
+  } finally {
+    await remove();
+  }
+}
+
+/** The entry that the last leaf about the session names: what came after it cannot be proven yet. */
+async function lastAnchored({ store }: TransparencyLog, places: readonly number[]): Promise<number> {
+  const last = places.at(-1);
+  if (last === undefined) return 0;
+  const { kind, number } = decodeLeaf(await store.leaf(last));
+  return kind === 'open' ? 0 : number;
 }
 
 async function* fileOf(name: string, path: string): AsyncGenerator<Uint8Array> {
@@ -50,8 +75,10 @@ async function* fileOf(name: string, path: string): AsyncGenerator<Uint8Array> {
   yield tarPadding(size);
 }
 
-async function textsOf({ id, log, heldSize, checkpointOver }: ExportRequest): Promise<[name: string, text: string][]> {
-  const places = leavesAbout(log, id).filter((place) => place < log.signedSize);
+async function textsOf(
+  { log, heldSize, checkpointOver }: ExportRequest,
+  places: readonly number[],
+): Promise<[name: string, text: string][]> {
   const least = Math.max((places.at(-1) ?? 0) + 1, heldSize ?? 0);
   const checkpoint = await log.signedNow((await checkpointOver?.(least)) ?? (await log.checkpointNow)!);
   const { size } = parseCheckpoint(checkpoint).checkpoint;
@@ -84,15 +111,12 @@ async function keysOf(log: TransparencyLog, size: number): Promise<[name: string
   return texts;
 }
 
-/** OPEN, the end or the last HEAD, what was erased: the other HEADs say nothing more. */
+/** OPEN, the end or the last HEAD, what was erased, as far as it is signed: the other HEADs say nothing more. */
 function leavesAbout(log: TransparencyLog, id: string): number[] {
   const places = log.sessions.get(Buffer.from(parseSessionId(id)!));
   if (!places) return [];
   const { open, end, lastHead, erased, removed } = places;
-  return [open, end ?? lastHead, ...erased, removed].filter((place) => place !== undefined).toSorted((a, b) => a - b);
+  return [open, end ?? lastHead, ...erased, removed]
+    .filter((place) => place !== undefined && place < log.signedSize)
+    .toSorted((a, b) => a! - b!) as number[];
 }
-
-const stillRuns = (id: string): UserError =>
-  new UserError('HOOP_USAGE', `session ${id} still runs, and only what is sealed can be exported`, {
-    next: 'export it when it has ended; `hoop verify` on the gateway’s data directory takes live sessions too',
-  });

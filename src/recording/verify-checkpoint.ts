@@ -1,6 +1,7 @@
 import type { Checkpoint } from './checkpoint.ts';
 import { parseCheckpoint } from './checkpoint.ts';
 import { parseVerifierKey, type Note, type VerifierKey } from './note.ts';
+import { readReceipts, type Receipt } from './receipts.ts';
 import { followRollovers, isSignedInTime, type LogKey, type Rollover } from './rollover.ts';
 import type { Verdict } from './verdicts.ts';
 import type { WitnessList } from './witness-list.ts';
@@ -12,6 +13,10 @@ export interface Trust {
   rollovers?: readonly string[];
   /** A checkpoint that the person kept. */
   held?: { checkpoint: Checkpoint; note: Note };
+  /** Receipts of the person's sessions (receipts.ts): each says what stands in the log, and is a checkpoint that the person holds. */
+  receipts?: readonly string[];
+  /** What is verified was given just now: a log shorter than the checkpoint that is held was rolled back, and is not merely an older one. */
+  isFresh?: boolean;
   /** Witnesses that must have cosigned. */
   witnesses: readonly VerifierKey[];
   /** An agent's own list of what it has seen. */
@@ -26,6 +31,7 @@ export interface JudgedCheckpoint {
   found: Verdict[];
   /** By which the trusted key was followed by others. */
   rollovers: Rollover[];
+  receipts: Receipt[];
 }
 
 /**
@@ -50,7 +56,12 @@ export function judgeCheckpoint(
     found.push({ verdict: 'FORK', why: 'the checkpoint that you hold is another log’s' });
   if (trust.seen?.checkpoint && trust.seen.checkpoint.checkpoint.origin !== parsed.checkpoint.origin)
     found.push({ verdict: 'FORK', why: 'the agent has cosigned another log' });
-  return { ...parsed, found: found.filter((each) => each !== undefined), rollovers: followed };
+  return {
+    ...parsed,
+    found: found.filter((each) => each !== undefined),
+    rollovers: followed,
+    receipts: readReceipts(trust.receipts ?? [], keys),
+  };
 }
 
 function parsedOrUndefined(text: string): ReturnType<typeof parseCheckpoint> | undefined {

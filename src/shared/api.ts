@@ -217,6 +217,14 @@ export const killSessionSchema = z.object({ reason: z.string().max(200).optional
 /** GET /sessions/:id/export → a tar file (recording/export-format.ts). `heldSize`: with a proof from that size of the log on. */
 export const exportQuerySchema = z.object({ heldSize: z.coerce.number().int().min(1).optional() });
 
+/** GET /sessions/:id/receipts → Receipts: C2SP tlog-proofs of the session's `open` leaf and of that of its end; null before it is logged. */
+export const receiptsSchema = z.object({
+  session: z.string(),
+  open: z.string().max(8192).nullable(),
+  end: z.string().max(8192).nullable(),
+});
+export type Receipts = z.infer<typeof receiptsSchema>;
+
 /** GET /sessions/:id/entries → all entries as they are on disk (docs/recording-format.md), each behind its length (u32). */
 
 /** GET /sessions/:id/statements → application/x-ndjson, one Statement a line, in order. */

@@ -4,6 +4,7 @@ import type { Checkpoint } from '../recording/checkpoint.ts';
 import { commitAct, decodeLeaf, type Leaf } from '../recording/leaf.ts';
 import { TileTree } from '../recording/merkle-tiles.ts';
 import type { VerifierKey } from '../recording/note.ts';
+import { addReceipts, type Receipt } from '../recording/receipts.ts';
 import { formatSessionId, parseSessionId } from '../recording/session-id.ts';
 import type { Verdict } from '../recording/verdicts.ts';
 import { judgeCheckpoint, type Trust } from '../recording/verify-checkpoint.ts';
@@ -39,6 +40,8 @@ interface SignedLog {
   leaves: Leaf[];
   /** How many of them each trusted witness has cosigned. */
   sizes: ReadonlyMap<VerifierKey, number>;
+  /** By session. */
+  receipts: ReadonlyMap<string, Receipt[]>;
 }
 
 /** Verifies all that a gateway's data directory has: the log against its checkpoint, and each recording against the log. Writes nothing. */
@@ -61,7 +64,7 @@ export async function verifyDataDir(
   }
   const seen = trust.seen?.heads;
   const known = [...about.keys(), ...recordings.keys(), ...journal.sessions.map(({ id }) => id)];
-  const ids = new Set([...known, ...(seen?.keys() ?? [])]);
+  const ids = new Set([...known, ...(seen?.keys() ?? []), ...log.receipts.keys()]);
   const wanted = [...ids].filter((id) => options.session === undefined || id === options.session);
   const sessions: SessionReport[] = [];
   for (const id of wanted) {
@@ -71,7 +74,12 @@ export async function verifyDataDir(
       recording: recordings.get(id),
       journal,
       archive,
-      leaves: placed.map(({ leaf }) => leaf),
+      leaves: addReceipts(
+        placed.map(({ leaf }) => leaf),
+        log.receipts.get(id) ?? [],
+        parseSessionId(id)!,
+      ),
+      isLogged: placed.length > 0,
       seen: seen?.get(id),
       log,
       nowMicros: Date.now() * 1000,
@@ -93,19 +101,22 @@ async function readSignedLog(dataDir: string, trust: Trust): Promise<SignedLog> 
   const directory = join(dataDir, 'log');
   const text = await readFile(join(directory, 'checkpoint'), 'utf8').catch(() => '');
   const judged = judgeCheckpoint(text, trust, await readRollovers(directory));
-  if (!judged) return { found: [noCheckpoint], checkpoint: undefined, leaves: [], sizes: new Map() };
-  const { checkpoint, note, found, rollovers } = judged;
+  if (!judged)
+    return { found: [noCheckpoint], checkpoint: undefined, leaves: [], sizes: new Map(), receipts: new Map() };
+  const { checkpoint, note, found, rollovers, receipts } = judged;
   const cosigned = await cosignedHere(dataDir, { checkpoint, note }, trust);
   const tree = new TileTree();
   const leaves: Leaf[] = [];
   const held = [trust.held, trust.seen?.checkpoint].filter((each) => each !== undefined);
-  const expected = [{ checkpoint }, ...held, ...cosigned, ...rollovers].map((each) => each.checkpoint);
-  expectRoot(expected, tree, found);
+  const shown = receipts.map(({ signed }) => signed);
+  const expected = [{ checkpoint }, ...held, ...cosigned, ...rollovers, ...shown].map((each) => each.checkpoint);
+  const bySize = grouped(expected, ({ size }) => size);
+  expectRoot(bySize, tree, found);
   try {
     for await (const bytes of readLeaves(directory)) {
       if (tree.size < checkpoint.size) leaves.push(decodeLeaf(bytes)); // what is not signed yet is not proof
       tree.add(bytes);
-      expectRoot(expected, tree, found);
+      expectRoot(bySize, tree, found);
     }
   } catch (error) {
     if (!(error instanceof RangeError) && !(error instanceof UserError)) throw error;
@@ -121,7 +132,18 @@ async function readSignedLog(dataDir: string, trust: Trust): Promise<SignedLog> 
   const own = trust.seen?.checkpoint ? [{ ...trust.seen.checkpoint, by: trust.seen.keys }] : [];
   const sizes = cosignedSizes([...cosigned, ...own], trust);
   found.push(...withoutCosignature(sizes, trust));
-  return { found, checkpoint, leaves, sizes };
+  return { found, checkpoint, leaves, sizes, receipts: grouped(receipts, ({ leaf }) => formatSessionId(leaf.subject)) };
+}
+
+/** As Map.groupBy, which Node 20 has not. */
+function grouped<K, T>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return groups;
 }
 
 const noCheckpoint: Verdict = { verdict: 'UNPINNED', why: 'there is no checkpoint' };
@@ -133,15 +155,16 @@ async function cosignedHere(dataDir: string, published: Cosigned, trust: Trust):
   return notes.filter((note) => cosignedSizes([note], trust).size > 0);
 }
 
-function expectRoot(expected: Checkpoint[], tree: TileTree, found: Verdict[]): void {
-  for (const { size, root } of expected) {
-    if (size === tree.size && !tree.root().equals(root))
+function expectRoot(bySize: ReadonlyMap<number, Checkpoint[]>, tree: TileTree, found: Verdict[]): void {
+  for (const { size, root } of bySize.get(tree.size) ?? []) {
+    if (!tree.root().equals(root))
       found.push({ verdict: 'FORK', at: size, why: 'the leaves are not those that were signed' });
   }
 }
 
 interface PlaceOfSession {
   id: string;
+  isLogged: boolean;
   seen: readonly SeenHead[] | undefined;
   recording: ArchivedRecording | undefined;
   journal: JournalSnapshot;
@@ -152,7 +175,7 @@ interface PlaceOfSession {
 }
 
 async function verifyOne(place: PlaceOfSession): Promise<VerifiedSession> {
-  const { id, recording, journal, leaves, log, seen } = place;
+  const { id, recording, journal, leaves, isLogged, log, seen } = place;
   const idBytes = Buffer.from(parseSessionId(id)!);
   const live = journal.sessions.find((session) => session.id === id);
   const about = { idBytes, leaves, seen };
@@ -160,7 +183,7 @@ async function verifyOne(place: PlaceOfSession): Promise<VerifiedSession> {
   if (!live) {
     const isRemoved = leaves.some(({ kind }) => kind === 'removed');
     const verdict = isRemoved ? 'REMOVED' : 'MISSING_SESSION';
-    const who = leaves.length > 0 ? 'the log has it' : 'the agent has seen it';
+    const who = isLogged ? 'the log has it' : seen ? 'the agent has seen it' : 'a receipt shows it';
     const why = isRemoved ? 'the log says that it was removed' : `${who}, and there is no recording`;
     return { verdict, why, entries: 0, erased: [] };
   }

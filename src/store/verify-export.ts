@@ -3,6 +3,7 @@ import type { Checkpoint } from '../recording/checkpoint.ts';
 import { decodeLeaf } from '../recording/leaf.ts';
 import { consistencyHolds, inclusionHolds, leafHash } from '../recording/merkle.ts';
 import { exportNames, parseConsistency } from '../recording/export-format.ts';
+import { addReceipts, type Receipt } from '../recording/receipts.ts';
 import type { Rollover } from '../recording/rollover.ts';
 import { noteHolds, parseVerifierKey, type Note, type VerifierKey } from '../recording/note.ts';
 import type { PositionalReader } from '../recording/sealed-reader.ts';
@@ -46,7 +47,7 @@ async function judged(file: PositionalReader, trust: Trust): Promise<VerifyRepor
   const own = [...texts].filter(([name]) => name.startsWith(exportNames.keys)).map(([, proof]) => proof);
   const judgement = judgeCheckpoint(text, trust, own);
   if (!judgement) return reportOf([{ verdict: 'UNPINNED', why: 'it has no checkpoint that can be read' }], []);
-  const { checkpoint, note, found, rollovers } = judgement;
+  const { checkpoint, note, found, rollovers, receipts } = judgement;
   const leaves: PlacedLeaf[] = [];
   found.push(...ownKey(texts, note), ...tiedToHeld(texts, checkpoint, trust));
   found.push(...tiedToKeys(texts, checkpoint, rollovers));
@@ -60,7 +61,12 @@ async function judged(file: PositionalReader, trust: Trust): Promise<VerifyRepor
   found.push(...seen.found);
   const sizes = cosignedSizes([{ checkpoint, note }, ...(trust.held ? [trust.held] : []), ...seen.cosigned], trust);
   found.push(...withoutCosignature(sizes, trust));
-  const session = await verifiedRecording(members, leaves, { trust, sizes });
+  found.push(...againstReceipts(receipts, checkpoint));
+  const session = await verifiedRecording(members, leaves, {
+    trust,
+    sizes,
+    receipts: receipts.filter(({ index }) => index < checkpoint.size),
+  });
   return reportOf(found, session, { log: { origin: checkpoint.origin, size: checkpoint.size } });
 }
 
@@ -80,9 +86,19 @@ function ownKey(texts: Map<string, string>, note: Note): Verdict[] {
   return key && noteHolds(note, key) ? [] : [{ verdict: 'UNPINNED', why: 'the key inside is not the one that signed' }];
 }
 
-function tiedToHeld(texts: Map<string, string>, checkpoint: Checkpoint, { held }: Trust): Verdict[] {
+/** A receipt is about another tree of the same size. */
+const againstReceipts = (receipts: readonly Receipt[], { size, root }: Checkpoint): Verdict[] =>
+  receipts
+    .filter(({ signed }) => signed.checkpoint.size === size && !signed.checkpoint.root.equals(root))
+    .map(() => ({ verdict: 'FORK', at: size, why: 'a receipt was signed over another log' }));
+
+function tiedToHeld(texts: Map<string, string>, checkpoint: Checkpoint, { held, isFresh }: Trust): Verdict[] {
   if (!held) return [];
   const { size, root } = held.checkpoint;
+  if (size > checkpoint.size && isFresh)
+    return [
+      { verdict: 'LOG_ROLLBACK', at: checkpoint.size, why: `${size} leaves were signed, ${checkpoint.size} are there` },
+    ];
   if (size > checkpoint.size)
     return [{ verdict: 'STALE', at: checkpoint.size, why: `you hold a checkpoint of size ${size}, this one is older` }];
   const proof = size === checkpoint.size ? [] : parseConsistency(texts.get(exportNames.consistency) ?? '', size);
@@ -150,7 +166,7 @@ function provenLeaf(proof: string, text: string, { size, root }: Checkpoint): Pl
 async function verifiedRecording(
   members: TarMember[],
   placed: PlacedLeaf[],
-  { trust, sizes }: { trust: Trust; sizes: ReadonlyMap<VerifierKey, number> },
+  { trust, sizes, receipts }: { trust: Trust; sizes: ReadonlyMap<VerifierKey, number>; receipts: readonly Receipt[] },
 ): Promise<VerifyReport['sessions']> {
   const leaves = placed.map(({ leaf }) => leaf);
   const chain = members.find(({ name }) => name === exportNames.chain)?.reader;
@@ -168,7 +184,11 @@ async function verifiedRecording(
   const found = await verifySession({
     idBytes,
     entries: strictEntries({ chain, payload }),
-    leaves: about.map(({ leaf }) => leaf),
+    leaves: addReceipts(
+      about.map(({ leaf }) => leaf),
+      receipts,
+      idBytes,
+    ),
     seen: trust.seen?.heads.get(session),
   });
   return [{ ...withWitness(found, { leaves: about, sizes, trust, youngerMicros: Infinity }), session }];

@@ -56,10 +56,10 @@ beforeAll(async () => {
   kept.early = parseCheckpoint((await logged.signed()).text);
   for (const value of ['public', 'other']) stream.append({ kind: 'state', name: 'search_path', value });
   await session.seal('client_closed');
-  const { dataDir, log } = logged;
+  const { dataDir, log, read } = logged;
   const exported = async (heldSize?: number) => {
     const pieces: Uint8Array[] = [];
-    for await (const piece of await exportSession({ dataDir, id: session.id, log, heldSize })) pieces.push(piece);
+    for await (const piece of await exportSession({ dataDir, id: session.id, log, heldSize, read })) pieces.push(piece);
     return Buffer.concat(pieces);
   };
   early = await exported();

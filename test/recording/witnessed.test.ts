@@ -76,10 +76,10 @@ async function headsOf(id: string): Promise<SeenHead[]> {
 }
 
 const exportOf = (id: string): string => join(folder, `${id}.tar`);
-async function exported({ dataDir, log }: LoggedRecorder, id: string, checkpoint: string): Promise<void> {
+async function exported({ dataDir, log, read }: LoggedRecorder, id: string, checkpoint: string): Promise<void> {
   const pieces: Uint8Array[] = [];
   const checkpointOver = async () => checkpoint;
-  for await (const piece of await exportSession({ dataDir, id, log, heldSize: undefined, checkpointOver }))
+  for await (const piece of await exportSession({ dataDir, id, log, heldSize: undefined, read, checkpointOver }))
     pieces.push(piece);
   writeFileSync(exportOf(id), Buffer.concat(pieces));
 }

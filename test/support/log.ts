@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ExportRequest } from '../../src/gateway/log-export.ts';
 import { TransparencyLog, type LogOptions } from '../../src/gateway/log.ts';
 import { parseCheckpoint } from '../../src/recording/checkpoint.ts';
 import { decodeLeaf, type Leaf } from '../../src/recording/leaf.ts';
@@ -16,6 +17,8 @@ export interface LoggedRecorder {
   log: TransparencyLog;
   recorder: TestRecorder;
   failures: UserError[];
+  /** For exports. */
+  read: ExportRequest['read'];
   leaves(): Promise<Leaf[]>;
   signed(): Promise<{ size: number; root: Buffer; text: string }>;
   /** `crash`: nothing is closed, sealed or signed first. */
@@ -68,6 +71,7 @@ export async function startLoggedRecorder(
     log,
     recorder,
     failures,
+    read: (id) => recorder.recorder.readRaw(id),
     async leaves() {
       const leaves: Leaf[] = [];
       for await (const leaf of readLeaves(join(dataDir, 'log'))) leaves.push(decodeLeaf(leaf));

@@ -5,6 +5,7 @@ import { UserError } from '../../shared/errors.ts';
 import type { StreamOpen } from '../../shared/handshake.ts';
 import { ConnectedResource, type ConnectionState } from '../connected-resource.ts';
 import type { OpenedGateway } from '../open-gateway.ts';
+import { SessionReceipts } from '../session-receipts.ts';
 import { signIn, signInAgain, type DevicePrompt } from '../sign-in.ts';
 import { chooseTokenStore, openTokenStore } from '../token-store.ts';
 import { streamPair } from './stream-pair.ts';
@@ -69,6 +70,7 @@ export class RecordedSession {
     const gateway = await this.#options.gateway();
     const { api, url } = gateway;
     let carry!: (duplex: Duplex, evidence: StreamOpen['evidence']) => void;
+    const receipts = new SessionReceipts({ gateway, say: this.#options.say });
     const connected = new ConnectedResource({
       request: {
         gateway: url,
@@ -85,12 +87,18 @@ export class RecordedSession {
         return Promise.resolve({ host: 'localhost', port: 0, listenAt: () => Promise.resolve(), close: nothing });
       },
       signInAgain: () => this.#signInAgain(gateway),
-      onState: (state) => this.#report(state),
+      onState: (state) => {
+        receipts.onState(state);
+        this.#report(state);
+      },
       signal,
     });
     const info = await connected.open();
     const over = () => (this.#ready = undefined);
-    this.#kept = connected.keep().then(over, over);
+    this.#kept = connected
+      .keep()
+      .then(over, over)
+      .then(() => receipts.settle());
     return {
       id: connected.session!,
       info,

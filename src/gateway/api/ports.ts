@@ -5,6 +5,7 @@ import type {
   Statement,
   Erased,
   Hold,
+  Receipts,
   RecordingStats,
   RolledOver,
 } from '../../shared/api.ts';
@@ -31,7 +32,7 @@ export interface SessionsIndex {
   statements(id: string): AsyncIterable<Statement>;
   /** As they are on disk. */
   entries(id: string): Promise<AsyncIterable<Uint8Array>>;
-  /** The file of `hoop sessions export`. `heldSize`: with a proof from that size of the log on. Throws HOOP_USAGE while the session runs. */
+  /** The file of `hoop sessions export`. `heldSize`: with a proof from that size of the log on. Of a session that runs, what is anchored by now. */
   export(id: string, heldSize: number | undefined): Promise<AsyncIterable<Uint8Array>>;
 }
 
@@ -65,6 +66,8 @@ export interface ApiPorts {
   sessions: SessionsIndex;
   recordings?: RecordingActs;
   logKey?: LogKeyActs;
+  /** That the log has the session (log-receipts.ts). */
+  receipts?(session: Session): Promise<Receipts>;
   /** Called after the act (before it, for a read); what it throws, the caller gets. */
   recordAct?(act: AdministrativeAct): MaybePromise<void>;
 }

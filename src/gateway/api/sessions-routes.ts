@@ -52,6 +52,11 @@ export function registerSessions(app: FastifyInstance, { ports, clock }: ApiCont
     return reply.type('application/x-tar').send(Readable.from(bytes, { objectMode: false }));
   });
 
+  app.get('/sessions/:id/receipts', async (request) => {
+    const session = await find(principalOf(request), named(request, 'id'));
+    return (await ports.receipts?.(session)) ?? { session: session.id, open: null, end: null };
+  });
+
   app.get('/sessions/:id/statements', async (request, reply) => {
     const session = await findToRead(request);
     const lines = Readable.from(ndjson(ports.sessions.statements(session.id)), { objectMode: false });

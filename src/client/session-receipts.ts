@@ -1,0 +1,88 @@
+import { formatSessionId } from '../recording/session-id.ts';
+import { readReceipt, type Receipt } from '../recording/receipts.ts';
+import type { LogKey } from '../recording/rollover.ts';
+import { UserError } from '../shared/errors.ts';
+import { limits } from '../shared/limits.ts';
+import type { ConnectionState } from './connected-resource.ts';
+import { trustedLogKeys } from './log-key.ts';
+import type { OpenedGateway } from './open-gateway.ts';
+import { awaitedSessions, awaitReceipts, keepReceipt, keptReceipt, type ReceiptKind } from './receipt-store.ts';
+
+export interface ReceiptsParts {
+  gateway: OpenedGateway;
+  /** A line for the person: a receipt that does not hold is a reason to ask who runs the gateway. */
+  say: (line: string) => void;
+}
+
+/**
+ * Fetches and keeps the receipts of sessions: of each beginning at the checkpoint after it, of each end when it has come. Nothing waits
+ * for them, and what does not come (the gateway was killed) is asked for with the next session, also of another process.
+ */
+export class SessionReceipts {
+  readonly #parts: ReceiptsParts;
+  readonly #known = new Set<string>();
+  #awaiting: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: ReceiptsParts) {
+    this.#parts = parts;
+  }
+
+  /** Hears of each state of a connected resource. */
+  readonly onState = (state: ConnectionState): void => {
+    if (state.state !== 'ready' || this.#known.has(state.session)) return;
+    this.#known.add(state.session);
+    this.#awaiting = this.#awaiting.then(() => awaitReceipts(state.session, this.#parts.gateway.url)).catch(ignored);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#fetchAll().catch(ignored), limits.checkpointMillis);
+    this.#timer.unref();
+  };
+
+  /** At the end, when the sessions are sealed. Takes no longer than the bound. */
+  async settle(): Promise<void> {
+    clearTimeout(this.#timer);
+    if (this.#known.size === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, limits.receiptsMillisMax)));
+    await Promise.race([this.#fetchAll().catch(ignored), late]);
+    clearTimeout(timer);
+  }
+
+  async #fetchAll(): Promise<void> {
+    await this.#awaiting;
+    const { url, send } = this.#parts.gateway;
+    const trusted = await trustedLogKeys(url, send);
+    if (!trusted) return; // nothing was pinned: no receipt could be told from a forged one
+    for (const session of await awaitedSessions(url, limits.receiptsAtOnceMax)) await this.#fetch(session, trusted);
+  }
+
+  async #fetch(session: string, keys: readonly LogKey[]): Promise<void> {
+    const given = await this.#parts.gateway.api.receipts(session).catch((error: unknown) => {
+      if (!(error instanceof UserError) || error.code !== 'HOOP_NOT_FOUND') throw error;
+      return undefined;
+    });
+    if (!given) return this.#lost(session);
+    for (const kind of ['open', 'end'] as const) {
+      const proof = given[kind];
+      if (proof === null || (await keptReceipt(session, kind)) !== undefined) continue;
+      const receipt = readReceipt(proof, keys);
+      if (receipt && isOf(receipt, session, kind)) await keepReceipt(session, kind, proof);
+      else this.#parts.say(`The gateway’s receipt of session ${session} does not hold: ask who runs the gateway.`);
+    }
+  }
+
+  async #lost(session: string): Promise<void> {
+    if ((await keptReceipt(session, 'open')) === undefined) return;
+    this.#parts.say(
+      `The gateway does not know session ${session} any more, of which this machine has a receipt: run: hoop verify ${session}`,
+    );
+  }
+}
+
+const endKinds: ReadonlySet<string> = new Set(['close', 'interrupted']);
+
+const isOf = ({ leaf }: Receipt, session: string, kind: ReceiptKind): boolean =>
+  formatSessionId(leaf.subject) === session && (kind === 'open' ? leaf.kind === 'open' : endKinds.has(leaf.kind));
+
+/** The next session asks again. */
+const ignored = (): void => undefined;
