@@ -169,15 +169,9 @@ function apiPorts(sources: ApiSources): ApiPorts {
       online: (agent) => agents.byAgent(agent),
       disconnect: (agent, reason) => agents.byAgent(agent)?.close(reason),
     },
-    sessions: sessionsIndex(
-      catalog,
-    receipts: ({ id, state }) => receiptsOf(transparency, id, state === 'live'),
-      recorder,
-      sessions,
-      exported,
-      (id, seq) => registry.recordings.erasure(id, seq),
-    ),
+    sessions: sessionsIndex(catalog, recorder, sessions, exported, (id, seq) => registry.recordings.erasure(id, seq)),
     recordings,
+    receipts: ({ id, state }) => receiptsOf(transparency, id, state === 'live'),
     logKey: logKeyActs({ log: transparency, keys: registry.keys, recordAct }),
     recordAct: ({ act, by, subject }) => recordAct({ act, by: by.user, via: by.via, subject }),
   };
@@ -253,13 +247,13 @@ async function openStores({ config, clock, log: operatorLog, onFailure, opened }
     randomBytes,
     gatewayKeyId: () => gatewayKeyName(log.key),
     log,
-  await clearExports(dataDir);
     removedOrdinals,
     onFailure,
   });
   opened.push(() => recorder.close());
   await log.checkpoint(); // what recovery found is signed before anything new begins
   log.start();
+  await clearExports(dataDir);
   keys.destroyReplaced(); // a crash may have come between a new key and this
   opened.push(() => log.close());
   const stores = { registry, catalog, recorder, transparency: log };
