@@ -8,8 +8,11 @@ import type { ResourceConfig } from './config.ts';
 
 const dialMillisMax = 10_000;
 
+/** What dialling needs to know of a resource. */
+type Dialled = Pick<ResourceConfig, 'address' | 'tls'>;
+
 /** Dials the resource. TLS is started later, by the protocol, on the same pipe. */
-export async function dial(resource: ResourceConfig): Promise<Transport> {
+export async function dial(resource: Dialled): Promise<Transport> {
   const socket = await connected(resource.address);
   return new SocketTransport(socket, resource);
 }
@@ -17,12 +20,12 @@ export async function dial(resource: ResourceConfig): Promise<Transport> {
 class SocketTransport implements Transport {
   #duplex;
   #socket: Socket;
-  readonly #resource: ResourceConfig;
+  readonly #resource: Dialled;
   readonly closed: Promise<void>;
   encrypted = false;
   peerCertificate: Uint8Array | undefined;
 
-  constructor(socket: Socket, resource: ResourceConfig) {
+  constructor(socket: Socket, resource: Dialled) {
     this.#socket = socket;
     this.#resource = resource;
     this.#duplex = socketDuplex(socket);

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../base-command.ts';
+import { rerunFlags, type RerunFlags } from '../client/rerun/flags.ts';
 import type { Session } from '../shared/api.ts';
 import type { GatewayApi } from '../client/gateway-api.ts';
 import { terminalSafeJson } from '../ui/escape-control.ts';
@@ -13,12 +14,14 @@ export default class Replay extends BaseCommand<typeof Replay> {
   static override summary = 'Read a recorded session back: every statement in order, with parameters and outcome.';
   static override description =
     'Control characters of what was recorded are shown, never obeyed. json: one statement a line, as recorded. sql: a script for psql ' +
-    '(of Redis: for redis-cli) that does the same again. csv: one statement a row.';
+    '(of Redis: for redis-cli) that does the same again. csv: one statement a row. With --into the statements are run again, in their order, ' +
+    'and each result is compared with the recorded one; the exit code is 1 where something came out different.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> last',
     '<%= config.bin %> <%= command.id %> 7k3m9',
     '<%= config.bin %> <%= command.id %> last --json | jq -r .text',
     '<%= config.bin %> <%= command.id %> 7k3m9 --format sql | psql -X sandbox',
+    '<%= config.bin %> <%= command.id %> 7k3m9 --into orders-sandbox --until 412',
   ];
   static override enableJsonFlag = true;
   static override args = {
@@ -27,10 +30,12 @@ export default class Replay extends BaseCommand<typeof Replay> {
   static override flags = {
     format: Flags.option({ description: 'how it is written', options: formats, default: 'text' })(),
     stream: Flags.integer({ description: 'only this connection of the session', min: 1 }),
+    ...rerunFlags,
   };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Replay);
+    if (flags.into !== undefined) return this.#again(args.session, { ...flags, into: flags.into });
     const { writeTo } = await import('../ui/write-to.ts');
     const { replayFormats } = await import('../ui/formats/formats.ts');
     const { CopySpools } = await import('../client/copy-spool.ts');
@@ -52,6 +57,32 @@ export default class Replay extends BaseCommand<typeof Replay> {
       },
       say: (line) => this.say(line),
     };
+  }
+
+  /** Ctrl-C stops it, and what ran is reported; a second one does not wait. */
+  async #again(id: string, flags: RerunFlags & { gateway?: string | undefined }): Promise<void> {
+    const { replayInto } = await import('../client/rerun/again.ts');
+    const { showRerun } = await import('../ui/rerun.ts');
+    const { dial } = await import('../agent/transport.ts');
+    const { askLine } = await import('../client/ask-line.ts');
+    const stop = new AbortController();
+    const gateway = await this.gateway(flags);
+    const { stdin, stdout, stderr } = process;
+    const report = this.jsonEnabled() ? 'json' : (flags.report ?? 'text');
+    process.exitCode = await replayInto({
+      gateway,
+      session: await gateway.api.session(id),
+      flags,
+      environment: process.env,
+      dial: (address, tls) => dial({ address, tls }),
+      ask: stdin.isTTY ? (question) => askLine(stdin, stderr, question) : undefined,
+      say: (line) => this.say(line),
+      signal: stop.signal,
+      show: (run) => {
+        process.on('SIGINT', () => (stop.signal.aborted ? process.exit(130) : stop.abort()));
+        return showRerun({ ...run, report, stdout, stderr });
+      },
+    });
   }
 
   /** One line, as the statements are. */

@@ -142,7 +142,7 @@ class Timeline {
       return;
     }
     slot.open = false;
-    slot.statement.outcome = outcomeOf(event);
+    slot.statement.outcome = shownOutcome(event);
   }
 
   /** An item for each entry that was erased, whatever it was: that something is gone must be seen. */
@@ -223,7 +223,8 @@ class Timeline {
   }
 }
 
-function outcomeOf(event: OutcomeEvent): NonNullable<Statement['outcome']> {
+/** As the API shows it. */
+export function shownOutcome(event: OutcomeEvent): NonNullable<Statement['outcome']> {
   const { status, tag, rows, errorCode, errorMessage, durationMicros, resultDigest, resultBytes, rowsKept } = event;
   return {
     status,

@@ -1,20 +1,13 @@
 import { dial } from '../../src/agent/transport.ts';
 import { parseDsn } from '../../src/client/rerun/dsn.ts';
-import { rerun, type RerunEnd, type RerunPace, type RerunStatement } from '../../src/client/rerun/rerun.ts';
+import { rerun, type RerunPace } from '../../src/client/rerun/rerun.ts';
 import { surveyOf } from '../../src/client/rerun/survey.ts';
 import { openDsn, type Dial } from '../../src/client/rerun/target.ts';
 import { recordedEntries } from '../../src/client/recorded-entries.ts';
 import type { GatewayApi } from '../../src/client/gateway-api.ts';
+import type { RerunEnd, RerunStatement } from '../../src/recording/rerun-report.ts';
 
-export const directly: Dial = (address, { mode }) =>
-  dial({
-    name: 'target',
-    protocol: 'postgres',
-    address,
-    tls: { mode },
-    results: 'digest',
-    credentials: { user: 'none' },
-  });
+const directly: Dial = (address, tls) => dial({ address, tls });
 
 export interface Ran {
   statements: RerunStatement[];

@@ -27,7 +27,7 @@ export interface Stack extends AsyncDisposable {
   stopAgent(): Promise<void>;
   startAgent(): Promise<void>;
   /** `meanwhile`: what happens to its data while it is down. */
-  restartGateway(meanwhile?: () => void): Promise<void>;
+  restartGateway(meanwhile?: () => void | Promise<void>): Promise<void>;
   session(user: SignedIn, id?: string): Promise<Session>;
   statements(user: SignedIn, id?: string): Promise<Statement[]>;
 }
@@ -57,9 +57,17 @@ export interface StackOptions {
   dataDir?: string;
   /** Further keys of the resource, as in agent.yaml; another protocol too: `{ protocol: 'redis' }`. */
   resource?: Record<string, unknown>;
+  /** Further resources of the same agent: what each has otherwise than the first. */
+  more?: Record<string, unknown>[];
 }
 
-export async function startStack({ postgres, settings = {}, resource = {}, ...given }: StackOptions): Promise<Stack> {
+export async function startStack({
+  postgres,
+  settings = {},
+  resource = {},
+  more = [],
+  ...given
+}: StackOptions): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), 'hoop-stack-'));
   const dataDir = given.dataDir ?? join(folder, 'gateway');
   const logs: string[] = [];
@@ -68,7 +76,7 @@ export async function startStack({ postgres, settings = {}, resource = {}, ...gi
   const open = async (listen: string) =>
     startGateway(await readGatewayConfig({ ...settings, dataDir, listen }, { environment: {} }), { log });
   let gateway = await open('127.0.0.1:0');
-  const config = parseAgentConfig(agentYaml(postgres, resource), join(folder, 'agent.yaml'));
+  const config = parseAgentConfig(agentYaml(postgres, [resource, ...more]), join(folder, 'agent.yaml'));
   const key = await loadAgentKey(config.stateDir);
   const { token } = gateway.registry.agents.create('db-agent');
   let joinToken: string | undefined = token;
@@ -116,7 +124,7 @@ export async function startStack({ postgres, settings = {}, resource = {}, ...gi
     async restartGateway(meanwhile) {
       const { host } = new URL(gateway.url);
       await gateway.stop();
-      meanwhile?.();
+      await meanwhile?.();
       gateway = await open(host);
     },
     session: async (user, id = 'last') => (await call(gateway, user, 'GET', `/sessions/${id}`)).body as Session,
@@ -140,12 +148,12 @@ export async function startStack({ postgres, settings = {}, resource = {}, ...gi
 
 const agentYaml = (
   { port, user, password: secret, database }: StackOptions['postgres'],
-  resource: Record<string, unknown>,
+  resources: Record<string, unknown>[],
 ) => {
   const address = `127.0.0.1:${port}`;
   const credentials = { user, password: secret };
   const own = { name: 'orders-db', protocol: 'postgres', address, database, tls: { mode: 'disable' }, credentials };
-  return JSON.stringify({ resources: [{ ...own, ...resource }] });
+  return JSON.stringify({ resources: resources.map((resource) => ({ ...own, ...resource })) });
 };
 
 async function connectTo(gateway: string, user: SignedIn, name: string, actor: string): Promise<Connected> {

@@ -1,12 +1,13 @@
 import type { OutcomeEvent, StatementEvent } from '../../protocol/event.ts';
 import type { BackendReady, Startup } from '../../protocol/protocol.ts';
 import type { Entry, EntryHeader } from '../../recording/entry.ts';
+import { compareOutcomes } from '../../recording/compare-outcomes.ts';
+import type { RerunEnd, RerunStatement, SkipReason } from '../../recording/rerun-report.ts';
 import { statementsOf } from '../../recording/timeline.ts';
 import type { Statement } from '../../shared/api.ts';
 import { UserError } from '../../shared/errors.ts';
-import { compareOutcomes, type Comparison } from './compare.ts';
 import { RerunStream, type Patience } from './rerun-stream.ts';
-import type { SkipReason, Survey } from './survey.ts';
+import type { Survey } from './survey.ts';
 
 /** Bounds of waiting, in milliseconds. */
 export interface RerunPace {
@@ -30,26 +31,6 @@ export interface RerunParts {
   until?: number | undefined;
   signal: AbortSignal;
   pace?: RerunPace;
-}
-
-/** One recorded statement, and what came of it this time. */
-export interface RerunStatement extends Comparison {
-  recorded: Statement;
-  ran: OutcomeEvent | undefined;
-  /** Why it was not run. */
-  skipped?: SkipReason | 'cancel';
-  /** A preparation before it failed this time: why it could not run. */
-  because?: OutcomeEvent;
-}
-
-export interface RerunEnd {
-  /** `target-lost`: the target ended a connection that the recording goes on with. */
-  reason: 'done' | 'stopped' | 'target-lost';
-  message?: string;
-  /** Statements whose answer came so late that others were sent before it: from there on the order is not the recorded one. */
-  outOfOrder: number[];
-  /** Streams that had a transaction open at the end: what it did is rolled back. */
-  openTransactions: number[];
 }
 
 /**
@@ -102,7 +83,9 @@ class Rerun {
         if (!signal.aborted) yield entry;
       }
     } catch (error) {
-      if (!(error instanceof TargetLost)) throw error;
+      // Before anything was sent it is an error like any other; later there is something to report.
+      if (!(error instanceof UserError) || error.code !== 'HOOP_RESOURCE_UNREACHABLE' || this.#sentMicros === 0)
+        throw error;
       this.end.reason = 'target-lost';
       this.end.message = error.message;
     }
@@ -182,7 +165,7 @@ class Rerun {
     const stream = this.#streams.get(number);
     const skip = survey.skips.get(seq) ?? (event.of === undefined ? undefined : survey.skips.get(event.of));
     if (skip && !(skip.hasFailed && event.expectsOutcome)) return;
-    if (!stream || stream.isOver) throw new TargetLost(number, seq);
+    if (!stream || stream.isOver) throw targetLost(number, seq);
     await this.#turn(number, header);
     if (skip) return this.#failInstead(stream, seq, event);
     const bytes = survey.protocol.again.encode(event);
@@ -245,16 +228,13 @@ class Rerun {
   }
 }
 
-class TargetLost extends UserError {
-  constructor(stream: number, seq: number) {
-    super('HOOP_RESOURCE_UNREACHABLE', `the target ended the connection of stream ${stream} before #${seq}`, {
-      next: 'its log says why; what ran until then is in the report',
-    });
-  }
-}
+const targetLost = (stream: number, seq: number): UserError =>
+  new UserError('HOOP_RESOURCE_UNREACHABLE', `the target ended the connection of stream ${stream} before #${seq}`, {
+    next: 'its log says why',
+  });
 
 /** Refusals and cancels are shown in their place. */
-function whyNoStatement({ verb, erased }: Statement): SkipReason | 'cancel' | undefined {
+export function whyNoStatement({ verb, erased }: Statement): SkipReason | undefined {
   if (erased) return 'erased';
   if (verb === 'refusal') return 'refused';
   return verb === 'cancel' ? 'cancel' : undefined;

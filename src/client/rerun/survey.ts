@@ -3,18 +3,16 @@ import type { Protocol } from '../../protocol/protocol.ts';
 import { protocolNamed } from '../../protocol/registry.ts';
 import type { Entry, EntryHeader } from '../../recording/entry.ts';
 import type { Genesis } from '../../recording/genesis.ts';
+import type { SkipReason } from '../../recording/rerun-report.ts';
 import { UserError } from '../../shared/errors.ts';
 
-/** Why a recorded statement is not run again. `login`: the new connection has its own behind it. */
-export type SkipReason = 'cancelled' | 'refused' | 'withheld' | 'erased' | 'login';
-
-export interface Skip {
+interface Skip {
   why: SkipReason;
   /** It failed when it was recorded: its transaction was aborted, the rest of its pipeline skipped. */
   hasFailed: boolean;
 }
 
-export interface RecordedStream {
+interface RecordedStream {
   /** The entry after which its connection stood. */
   openAt: number;
   /** As the client program gave them at start-up. */

@@ -1,5 +1,5 @@
-import type { OutcomeEvent } from '../../protocol/event.ts';
-import type { Statement } from '../../shared/api.ts';
+import type { OutcomeEvent } from '../protocol/event.ts';
+import type { Statement } from '../shared/api.ts';
 
 /** How a statement that was run again did, beside what was recorded of it. */
 export type RerunResult =
