@@ -3,12 +3,20 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../base-command.ts';
 import { rerunFlags, type RerunFlags } from '../client/rerun/flags.ts';
 import type { Session } from '../shared/api.ts';
+import { UserError } from '../shared/errors.ts';
 import type { GatewayApi } from '../client/gateway-api.ts';
 import { terminalSafeJson } from '../ui/escape-control.ts';
 import type { FormatName, ReplaySource } from '../ui/formats/formats.ts';
 
 // Spelled out here, so that help and completion need nothing of what writes them; its type says that they are the same.
 const formats: readonly FormatName[] = ['text', 'json', 'sql', 'csv'];
+
+interface Choice {
+  gateway?: string | undefined;
+  'ca-file'?: string | undefined;
+}
+
+const caFileFlag = ({ 'ca-file': file }: Choice): string[] => (file === undefined ? [] : ['--ca-file', file]);
 
 export default class Replay extends BaseCommand<typeof Replay> {
   static override summary = 'Read a recorded session back: every statement in order, with parameters and outcome.';
@@ -18,7 +26,7 @@ export default class Replay extends BaseCommand<typeof Replay> {
     'and each result is compared with the recorded one; the exit code is 1 where something came out different.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> last',
-    '<%= config.bin %> <%= command.id %> 7k3m9',
+    '<%= config.bin %> <%= command.id %> 7k3m9 --play',
     '<%= config.bin %> <%= command.id %> last --json | jq -r .text',
     '<%= config.bin %> <%= command.id %> 7k3m9 --format sql | psql -X sandbox',
     '<%= config.bin %> <%= command.id %> 7k3m9 --into orders-sandbox --until 412',
@@ -29,6 +37,10 @@ export default class Replay extends BaseCommand<typeof Replay> {
   };
   static override flags = {
     format: Flags.option({ description: 'how it is written', options: formats, default: 'text' })(),
+    play: Flags.boolean({
+      description: 'play it in the terminal, with a timeline; ? shows the keys',
+      exclusive: ['format', 'stream', 'json'],
+    }),
     stream: Flags.integer({ description: 'only this connection of the session', min: 1 }),
     ...rerunFlags,
   };
@@ -41,10 +53,26 @@ export default class Replay extends BaseCommand<typeof Replay> {
     const { CopySpools } = await import('../client/copy-spool.ts');
     const { api } = await this.gateway(flags);
     const session = await api.session(args.session);
+    if (flags.play) return this.#play(api, session, flags);
     await using spools = new CopySpools();
     const format = this.jsonEnabled() ? 'json' : flags.format;
     const source = { ...this.#source(api, session), spool: spools.spool, stream: flags.stream };
     for await (const piece of replayFormats[format](source)) await writeTo(process.stdout, piece);
+  }
+
+  async #play(api: GatewayApi, session: Session, flags: Choice): Promise<void> {
+    const { stdin, stdout } = process;
+    if (!stdin.isTTY || !stdout.isTTY)
+      throw new UserError('HOOP_USAGE', '--play needs a terminal', { next: 'leave it out to have it written' });
+    const [{ play }, { verifyApart }] = await Promise.all([
+      import('../ui/player/play.tsx'),
+      import('../client/verify-apart.ts'),
+    ]);
+    const over = new AbortController();
+    const chosen = [...(flags.gateway ? ['--gateway', flags.gateway] : []), ...caFileFlag(flags)];
+    const verify = () => verifyApart(session.id, chosen, over.signal);
+    await play({ session, statements: api.statements(session.id), verify, stdin, stdout }).finally(() => over.abort());
+    process.exit(); // what is still being read is of no use to anybody
   }
 
   #source(api: GatewayApi, session: Session): Omit<ReplaySource, 'spool' | 'stream'> {
