@@ -22,6 +22,10 @@ afterAll(async () => {
   await server?.stop();
 });
 
+interface Witnesses {
+  witnesses: { cosigned: number; declined?: string }[];
+}
+
 const folder = () => join(deployment.alice.configDir, 'receipts');
 const pathOf = (session: string, what: string) => join(folder(), `${session}.${what}`);
 const has = (session: string) =>
@@ -108,7 +112,13 @@ test('a client goes on with a new key of the log that the old one has signed, an
   for (const trusted of [before, key])
     expect(await deployment.alice.run(['verify', exported, '--key', trusted])).toMatchObject({ code: 0 });
   expect(await deployment.alice.run(['verify', file, '--key', before])).toMatchObject({ code: 0 });
-  // The act is in the log, in words beside it; the old private key is in no file any more.
+  // The agent goes on cosigning: it follows the same proof.
+  await until(async () => {
+    const { witnesses } = (await (await fetch(`${deployment.url}/log/witnesses`)).json()) as Witnesses;
+    const { size } = parseCheckpoint(await (await fetch(`${deployment.url}/log/checkpoint`)).text()).checkpoint;
+    return witnesses.length === 1 && witnesses[0]!.declined === undefined && witnesses[0]!.cosigned === size;
+  });
+  // The act is in the log, in words beside it.
   const acts = readdirSync(join(deployment.dataDir, 'acts')).map((name) =>
     readFileSync(join(deployment.dataDir, 'acts', name), 'utf8'),
   );

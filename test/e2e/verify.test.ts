@@ -105,6 +105,28 @@ test('a checkpoint that was kept ties a later export to it, when it was asked fo
   expect(await cli.run(['verify', later, '--checkpoint', kept])).toMatchObject({ code: 0 });
 });
 
+test('a session that runs is exported as far as the log has it, and that can be verified', async () => {
+  const connected = await here.stack.connect(here.alice);
+  const client = new pg.Client(at(connected));
+  await client.connect();
+  await client.query("select 'so far'");
+  const running = join(folder, 'running.tar');
+  expect(await cli.run(['sessions', 'export', connected.session, '--out', running])).toMatchObject({ code: 0 });
+  const report = JSON.parse((await cli.run(['verify', running, '--json'])).stdout) as {
+    verdict: string;
+    sessions: { entries: number; anchored: number }[];
+  };
+  expect(report).toMatchObject({ verdict: 'VALID_OPEN', sessions: [{ session: connected.session }] });
+  expect(report.sessions[0]!.anchored).toBe(report.sessions[0]!.entries - 1);
+  await client.query("select 'and on'");
+  await client.end();
+  await connected.close();
+  // What it said stays true, and the whole recording begins with it.
+  expect(await cli.run(['verify', running])).toMatchObject({ code: 0 });
+  expect(await cli.run(['verify', connected.session])).toMatchObject({ code: 0 });
+  expect(readdirSync(join(here.stack.dataDir, 'exporting'))).toEqual([]);
+});
+
 test('the data directory of a gateway that runs is verified as it stands', async () => {
   const connected = await here.stack.connect(here.alice);
   const { code, stdout } = await cli.run(['verify', here.stack.dataDir, '--json']);

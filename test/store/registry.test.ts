@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
@@ -28,6 +28,26 @@ const addUser = (name: string, groups: string[] = []) =>
   registry.users.create({ name, role: 'user', groups, passwordHash: 'x' });
 
 describe('the registry', () => {
+  it('has the log’s next key beside the one in use, and none of the one that it replaced in any file', () => {
+    const old = registry.keys.gateway;
+    expect(registry.keys.nextGateway).toBeUndefined();
+    registry.keys.makeNextGateway();
+    registry.keys.dropNextGateway();
+    const next = registry.keys.makeNextGateway();
+    reopen();
+    expect(registry.keys.makeNextGateway()).toEqual(next);
+    expect([next.kid, next.x === old.x]).toEqual([old.kid, false]);
+    registry.keys.adoptNextGateway();
+    expect(registry.keys.gateway).toEqual(next);
+    expect(registry.keys.nextGateway).toBeUndefined();
+    registry.keys.destroyReplaced();
+    const files = readdirSync(dataDir).map((name) => readFileSync(join(dataDir, name)));
+    expect(files.some((bytes) => bytes.includes(next.d!))).toBe(true);
+    expect(files.some((bytes) => bytes.includes(old.d!))).toBe(false);
+    reopen();
+    expect(registry.keys.gateway).toEqual(next);
+  });
+
   it('is there again after a restart, keys and all, and only its owner can read it', () => {
     const { credentialKey, gateway, signing } = registry.keys;
     addUser('alice', ['devs', 'ops', 'devs']);

@@ -33,15 +33,15 @@ export function openKeys(sql: Sql): GatewayKeys {
       sql.run('insert into secrets (name, value) values (?, ?)', name, value);
       return value;
     });
-  return {
+  // Not a spread: that would read the keys once, and for ever.
+  return Object.assign(gatewayKey(sql, { read, kept }), {
     signing: JSON.parse(kept('signing', () => JSON.stringify(newKey('ec')))) as GatewayKeys['signing'],
     cookie: kept('cookie', () => randomBytes(32).toString('base64url')),
     credentialKey: Buffer.from(
       kept('credential', () => randomBytes(32).toString('base64url')),
       'base64url',
     ),
-    ...gatewayKey(sql, { read, kept }),
-  };
+  });
 }
 
 type SecretRows = { read: (name: string) => string | undefined; kept: (name: string, make: () => string) => string };
