@@ -32,10 +32,10 @@ export function compareOutcomes(recorded: Recorded | null, ran: OutcomeEvent | u
 
 function resultOf(recorded: Recorded, ran: OutcomeEvent | undefined): RerunResult {
   if (!ran || failureOf(recorded) !== failureOf(ran)) return 'different-error';
-  if (recorded.tag !== ran.tag || recorded.rows !== ran.rows || recorded.status !== ran.status)
-    return 'different-count';
+  if (recorded.rows !== ran.rows || recorded.status !== ran.status) return 'different-count';
   const digest = ran.resultDigest && Buffer.from(ran.resultDigest).toString('hex');
-  return recorded.resultSha256 === digest ? 'same' : 'different-rows';
+  if (recorded.resultSha256 !== digest) return 'different-rows';
+  return recorded.tag === ran.tag ? 'same' : 'different-count';
 }
 
 /** What kind of end it was: an error's code, or one of the ends that are none. */
