@@ -133,6 +133,43 @@ it.each([
   expect(hex(await consistencyProof(before, size, reader(leavesOf(size))))).toEqual(published);
 });
 
+/** The tree of seven leaves, a to j and k, l its nodes, with which RFC 6962, section 2.1.3, explains the proofs. */
+function sevenLeaves() {
+  const leaves = leavesOf(7);
+  const [a, b, c, d, e, f, j] = leaves.map((each) => leafHash(each)) as [
+    Buffer,
+    Buffer,
+    Buffer,
+    Buffer,
+    Buffer,
+    Buffer,
+    Buffer,
+  ];
+  const [g, h, i] = [nodeHash(a, b), nodeHash(c, d), nodeHash(e, f)];
+  const [k, l] = [nodeHash(g, h), nodeHash(i, j)];
+  return { read: reader(leaves), root: nodeHash(k, l), b, c, d, f, g, h, i, j, k, l };
+}
+
+it('proves what RFC 6962 proves in its example, by the nodes that it names', async () => {
+  const { read, root, ...nodes } = sevenLeaves();
+  expect((await treeRoot(7, read)).equals(root)).toBe(true);
+  type Name = keyof typeof nodes;
+  const named = (names: string) => hex([...names].map((name) => nodes[name as Name]));
+  for (const [index, path] of [
+    [0, 'bhl'],
+    [3, 'cgl'],
+    [4, 'fjk'],
+    [6, 'ik'],
+  ] as const)
+    expect(hex(await inclusionProof(index, 7, read))).toEqual(named(path));
+  for (const [before, path] of [
+    [3, 'cdgl'],
+    [4, 'l'],
+    [6, 'ijk'],
+  ] as const)
+    expect(hex(await consistencyProof(before, 7, read))).toEqual(named(path));
+});
+
 it('proves every leaf at every size, and takes no other leaf, place, size or proof', async () => {
   for (let size = 1; size <= 20; size++) {
     const read = reader(leavesOf(size));

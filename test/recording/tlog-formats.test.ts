@@ -1,6 +1,8 @@
 import { createPrivateKey } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { sha256Of } from '../../src/recording/digest.ts';
 import { checkpointText, parseCheckpoint } from '../../src/recording/checkpoint.ts';
+import { leafHash } from '../../src/recording/merkle.ts';
 import { decodeBundle, encodeBundle, parseTilePath, tilePath } from '../../src/recording/merkle-tiles.ts';
 import {
   cosign,
@@ -56,13 +58,26 @@ it('takes a tree head of Go’s checksum database, and no changed one', () => {
   expect(checkpointText(checkpoint)).toBe(note.text);
 });
 
-it('reads the example key of the signed-note document, and refuses keys that are not what they say', () => {
+it('reads the example key and note of the signed-note document, and refuses keys that are not what they say', () => {
   const example = 'example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k';
-  expect(parseVerifierKey(example)).toMatchObject({ name: 'example.com/foo', type: 1 });
+  const key = parseVerifierKey(example)!;
+  expect(key).toMatchObject({ name: 'example.com/foo', type: 1 });
+  const note =
+    'This is an example message.\n\n— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n';
+  expect(formatNote(parseNote(note))).toBe(note);
+  expect(noteHolds(parseNote(note), key)).toBe(true);
+  expect(noteHolds(parseNote(note.replace('an example', 'no example')), key)).toBe(false);
   for (const wrong of ['530d903b', '530D903A', '530d903'])
     expect(parseVerifierKey(example.replace('530d903a', wrong))).toBeUndefined();
   expect(parseVerifierKey(example.slice(0, -4))).toBeUndefined();
   expect(parseVerifierKey('')).toBeUndefined();
+});
+
+it('writes a tree head as golang.org/x/mod/sumdb/tlog does, root and all', () => {
+  const head = { origin: 'go.sum database tree', size: 123_456_789_012, root: leafHash(Buffer.from('hello world')) };
+  expect(checkpointText(head)).toBe(
+    'go.sum database tree\n123456789012\nTszzRgjTG6xce+z2AG31kAXYKBgQVtCSCE40HmuwBb0=\n',
+  );
 });
 
 it('reads the layout of the cosignature example in the tlog-cosignature document', () => {
@@ -113,6 +128,23 @@ it('reads back bundles of entries, and refuses one that is cut', () => {
   expect(decodeBundle(bundle)).toEqual(leaves);
   for (const end of [1, 3, 8, bundle.length - 1])
     expect(() => decodeBundle(bundle.subarray(0, end))).toThrow(RangeError);
+});
+
+it.each([
+  [{ index: 5, of: ['hash1', 'hash2'], extra: '' }, 'index 5'],
+  [{ index: 10, of: ['hash1'], extra: 'extra information' }, 'extra ZXh0cmEgaW5mb3JtYXRpb24=\nindex 10'],
+  [{ index: 0, of: [], extra: '' }, 'index 0'],
+])('writes tlog-proofs as other implementations have them in their tests: %j', ({ index, of, extra }, head) => {
+  const known: Record<string, string> = {
+    hash1: 'rzFuy5Go7nrpkhBwKy1HWPMM3eO/YePY54fXRoH5Cm4=',
+    hash2: '5784L25ZFbP4hhm4ZiI+vx1RxMUyHMzeLp/3AKMlkIY=',
+  };
+  const hashes = of.map((text) => sha256Of(Buffer.from(text)));
+  const checkpoint = 'a checkpoint\n';
+  const lines = [head, ...of.map((text) => known[text]!)].join('\n');
+  expect(formatTlogProof({ extra: Buffer.from(extra), index, hashes, checkpoint })).toBe(
+    `c2sp.org/tlog-proof@v1\n${lines}\n\n${checkpoint}`,
+  );
 });
 
 it('writes and reads tlog-proofs as the document shows them', () => {
