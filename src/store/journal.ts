@@ -375,6 +375,7 @@ export class Journal {
       if (scan.header) this.#durableAt = { segment, offset: scan.end };
       else await removeFile(this.#path(segment), this.#options.disk);
       this.#at = { segment, offset: scan.end, bytes: bytes.length };
+      this.#writtenSegment = segment; // by the last run: a start that fails must not take it for a spare
       if (scan.header && !this.#uses.has(segment) && scan.faults.length === 0)
         await removeFile(this.#path(segment), this.#options.disk);
     }

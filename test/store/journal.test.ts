@@ -5,7 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEntry, firstPrevious } from '../../src/recording/entry-codec.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { UserError } from '../../src/shared/errors.ts';
+import type { Disk } from '../../src/store/disk.ts';
 import type { JournalOptions } from '../../src/store/journal-options.ts';
+import { systemDisk } from '../../src/store/durable.ts';
 import { Journal } from '../../src/store/journal.ts';
 import { collect } from '../support/recorder.ts';
 
@@ -60,6 +62,19 @@ function change(name: string, act: (bytes: Buffer) => void): void {
 }
 
 describe('the journal', () => {
+  it('keeps what the last run left when the disk is too full to start on', async () => {
+    const first = await open();
+    await write(first, 1, 'a', 'b');
+    await first.close();
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    const disk: Disk = {
+      ...systemDisk,
+      open: async (at, flags) => ({ ...(await systemDisk.open(at, flags)), write: () => Promise.reject(full) }),
+    };
+    await expect(open({ disk })).rejects.toThrow(/no space left/);
+    expect(await texts(await open(), 1)).toEqual(['a', 'b']);
+  });
+
   it('gives each session its own entries, live and after a restart', async () => {
     const first = await open();
     await write(first, 1, 'a', 'b');
