@@ -4,7 +4,7 @@ import { formatSignature, parseVerifierKey } from '../recording/note.ts';
 import { followRollovers, isSignedInTime } from '../recording/rollover.ts';
 import type { Log } from '../shared/log.ts';
 import type { WitnessCheckpoint, WitnessCosigned, WitnessDeclined } from '../shared/witness-messages.ts';
-import { readWitnessedLog, writeWitnessedLog, type WitnessedLogState } from '../store/witnessed-log.ts';
+import { readWitnessedLog, writeWitnessedLog, type WitnessedLogState } from '../store/witness-log.ts';
 import type { AgentKey } from './key.ts';
 
 /** Why a checkpoint is not cosigned. */

@@ -1,6 +1,6 @@
 import { formatVerifierKey } from '../recording/note.ts';
 import { readWitnessList } from '../store/witness-list.ts';
-import { readWitnessedLog } from '../store/witnessed-log.ts';
+import { readWitnessedLog } from '../store/witness-log.ts';
 import { existingAgentKey } from './key.ts';
 
 /** What the agent has seen, for `hoop verify --witness` (recording/witness-list.ts reads it). */

@@ -139,14 +139,21 @@ async function assemble(
     setupCode,
     interrupted: recorder.interrupted,
     setupUrl: setupCode === undefined ? undefined : `${url}/setup?code=${setupCode}`,
-    async stop() {
-      await sessions.drain(limits.drainMillisMax);
-      await cosigning.settle(limits.cosignatureMillisMax); // the ends of those sessions too
-      agents.closeAll('the gateway is stopping');
-      await closeAll(opened);
-    },
+    stop: stopping({ sessions, cosigning, agents }, opened),
   };
 }
+
+const stopping =
+  (
+    { sessions, cosigning, agents }: { sessions: LiveSessions; cosigning: Cosigning; agents: AgentLinks },
+    opened: Opened,
+  ) =>
+  async (): Promise<void> => {
+    await sessions.drain(limits.drainMillisMax);
+    await cosigning.settle(limits.cosignatureMillisMax); // the ends of those sessions too
+    agents.closeAll('the gateway is stopping');
+    await closeAll(opened);
+  };
 
 /** What the API may ask of the rest. */
 function apiPorts(sources: ApiSources): ApiPorts {

@@ -11,12 +11,14 @@ export interface VerifyReport extends Verdict {
   sessions: SessionReport[];
   /** Administrative acts that the log has, and how many of them are still there in words. */
   acts?: { logged: number; kept: number };
+  /** Witnesses that were named: leaves of the log that each has cosigned, and where the log says that it joined as an agent. */
+  witnesses?: { name: string; cosigned: number; joined?: number }[];
 }
 
 export function reportOf(
   found: readonly Verdict[],
   sessions: SessionReport[],
-  facts: Pick<VerifyReport, 'log' | 'acts'> = {},
+  facts: Pick<VerifyReport, 'log' | 'acts' | 'witnesses'> = {},
 ): VerifyReport {
   const nothing: Verdict = { verdict: 'VALID', why: 'the log is whole; it has no session' };
   const bySession = sessions.map(({ verdict, at, why, session }) => ({

@@ -3,6 +3,7 @@ import { commitAgent, type Leaf } from './leaf.ts';
 import { cosignedAt, type Note, type VerifierKey } from './note.ts';
 import { verdicts, worst, type Verdict } from './verdicts.ts';
 import type { Trust } from './verify-checkpoint.ts';
+import type { VerifyReport } from './verify-report.ts';
 import type { VerifiedSession } from './verify-session.ts';
 
 /** Who saw a session's record while it was made, beside the gateway. */
@@ -91,6 +92,14 @@ const endKinds: ReadonlySet<string> = new Set(['close', 'interrupted']);
 const anchorOf = (leaves: readonly PlacedLeaf[]): PlacedLeaf | undefined =>
   leaves.find(({ leaf }) => endKinds.has(leaf.kind)) ?? leaves.find(({ leaf }) => leaf.kind === 'open');
 
-/** Where the log says that an agent joined with this key. */
-export const joinedAt = (leaves: readonly PlacedLeaf[], { publicKey }: VerifierKey): number | undefined =>
-  leaves.find(({ leaf }) => leaf.kind === 'agent' && commitAgent(leaf.subject, publicKey).equals(leaf.digest))?.index;
+/** How far each has cosigned the log, and which of its leaves says that an agent joined with that key. */
+export const standingOf = (
+  sizes: ReadonlyMap<VerifierKey, number>,
+  leaves: readonly Leaf[],
+): NonNullable<VerifyReport['witnesses']> =>
+  [...sizes].map(([{ name, publicKey }, cosigned]) => {
+    const joined = leaves.findIndex(
+      ({ kind, subject, digest }) => kind === 'agent' && commitAgent(subject, publicKey).equals(digest),
+    );
+    return { name, cosigned, ...(joined >= 0 && { joined }) };
+  });

@@ -13,6 +13,7 @@ import { strictEntries } from '../recording/verify-sealed.ts';
 import { verifySession, type SessionToVerify, type VerifiedSession } from '../recording/verify-session.ts';
 import {
   cosignedSizes,
+  standingOf,
   withoutCosignature,
   withWitness,
   type Cosigned,
@@ -94,6 +95,7 @@ export async function verifyDataDir(
   return reportOf(log.found, sessions, {
     ...(checkpoint && { log: { origin: checkpoint.origin, size: checkpoint.size } }),
     acts: await actsOf(dataDir, log.leaves),
+    ...(log.sizes.size > 0 && { witnesses: standingOf(log.sizes, log.leaves) }),
   });
 }
 

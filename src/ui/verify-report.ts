@@ -4,11 +4,16 @@ import { escapeControl } from './escape-control.ts';
 
 /** What `hoop verify` prints for people: the verdict, why, and what is not as it should be. */
 export function verifyLines(report: VerifyReport): string[] {
-  const { verdict, why, log, sessions, acts } = report;
+  const { verdict, why, log, sessions, acts, witnesses = [] } = report;
   const lines = [`${verdict}  ${why}`, verdicts[verdict].means];
   if (log) lines.push(`log       ${log.origin}, ${log.size} leaves signed`);
+  for (const { name, cosigned, joined } of witnesses)
+    lines.push(
+      `cosigned  ${cosigned} leaves by ${name}${joined === undefined ? '' : `, whose joining is leaf ${joined}`}`,
+    );
   if (sessions.length === 1) lines.push(...sessionLines(sessions[0]!));
-  if (sessions.length > 1) lines.push(`sessions  ${counted(sessions)}`, ...witnesses(sessions), ...notValid(sessions));
+  if (sessions.length > 1)
+    lines.push(`sessions  ${counted(sessions)}`, ...witnessCounts(sessions), ...notValid(sessions));
   if (acts && acts.logged > 0) lines.push(`acts      ${acts.logged} logged, ${acts.kept} of them still there in words`);
   return lines.map((line) => escapeControl(line));
 }
@@ -39,7 +44,7 @@ function counted(sessions: readonly SessionReport[]): string {
 }
 
 /** Who witnessed how many of them. */
-function witnesses(sessions: readonly SessionReport[]): string[] {
+function witnessCounts(sessions: readonly SessionReport[]): string[] {
   const counts = new Map<string, number>();
   for (const { witness } of sessions) {
     const text = witness ? `${witness.agent}, ${witness.standing}` : 'unknown (the beginning was erased or is missing)';

@@ -72,6 +72,9 @@ test('nothing in the gateway’s hands shows it; the agent’s list does, and so
     verdictOf({ keys, witnesses: [agentKey!] }, ['--key', files.key, '--witness', files.witness]);
   expect([await withKey(), await withList(), await withWitness()]).toEqual(['VALID', 'VALID', 'VALID']);
 
+  const { witnesses } = await verifyDataDir(stack.dataDir, { keys, witnesses: seen.keys });
+  expect(witnesses).toEqual([{ name: agentKey!.name, cosigned: expect.any(Number), joined: expect.any(Number) }]);
+
   await stack.restartGateway(async () => {
     await rewriteRecording(stack.dataDir, session, (entries) => {
       for (const { body } of entries) {
