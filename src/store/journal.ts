@@ -78,7 +78,7 @@ export class Journal {
       await journal.#startSegment();
       journal.#isStarting = false;
     } catch (error) {
-      await journal.close();
+      await journal.#closeFiles(); // what is there is the last run's: a start that failed removes none of it
       throw error;
     }
     return journal;
@@ -190,6 +190,14 @@ export class Journal {
 
   /** Makes durable what was appended and closes the files. */
   async close(): Promise<void> {
+    await this.#closeFiles();
+    const unused = this.#uses.size === 0 && !this.#commit.fenced;
+    const needless =
+      unused && this.faults.length === 0 ? () => true : (segment: number) => segment > this.#writtenSegment;
+    await this.#removeSegments(needless).catch(() => undefined); // the next start removes what is left
+  }
+
+  async #closeFiles(): Promise<void> {
     this.#closed = true;
     if (!this.#commit.fenced) await this.durable().catch(() => undefined);
     for (const file of this.#files.values()) {
@@ -197,10 +205,6 @@ export class Journal {
       if (!this.#commit.fenced) await closed; // a disk that does not answer must not hold up the end
     }
     this.#files.clear();
-    const unused = this.#uses.size === 0 && !this.#commit.fenced;
-    const needless =
-      unused && this.faults.length === 0 ? () => true : (segment: number) => segment > this.#writtenSegment;
-    await this.#removeSegments(needless).catch(() => undefined); // the next start removes what is left
   }
 
   // ── appending ─────────────────────────────────────────────────────────────
@@ -375,7 +379,6 @@ export class Journal {
       if (scan.header) this.#durableAt = { segment, offset: scan.end };
       else await removeFile(this.#path(segment), this.#options.disk);
       this.#at = { segment, offset: scan.end, bytes: bytes.length };
-      this.#writtenSegment = segment; // by the last run: a start that fails must not take it for a spare
       if (scan.header && !this.#uses.has(segment) && scan.faults.length === 0)
         await removeFile(this.#path(segment), this.#options.disk);
     }

@@ -62,7 +62,7 @@ function change(name: string, act: (bytes: Buffer) => void): void {
 }
 
 describe('the journal', () => {
-  it('keeps what the last run left when the disk is too full to start on', async () => {
+  it('keeps what the last run left when the disk is too full to start on, or cannot be read', async () => {
     const first = await open();
     await write(first, 1, 'a', 'b');
     await first.close();
@@ -72,6 +72,10 @@ describe('the journal', () => {
       open: async (at, flags) => ({ ...(await systemDisk.open(at, flags)), write: () => Promise.reject(full) }),
     };
     await expect(open({ disk })).rejects.toThrow(/no space left/);
+    const unreadable: Disk = { ...systemDisk, readFile: () => Promise.reject(new Error('too many open files')) };
+    await expect(open({ disk: unreadable })).rejects.toThrow(/too many open files/);
+    const unlisted: Disk = { ...systemDisk, makeDirectory: () => Promise.reject(new Error('permission denied')) };
+    await expect(open({ disk: unlisted })).rejects.toThrow(/permission denied/);
     expect(await texts(await open(), 1)).toEqual(['a', 'b']);
   });
 
