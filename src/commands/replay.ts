@@ -9,7 +9,7 @@ import { terminalSafeJson } from '../ui/escape-control.ts';
 import type { FormatName, ReplaySource } from '../ui/formats/formats.ts';
 
 // Spelled out here, so that help and completion need nothing of what writes them; its type says that they are the same.
-const formats: readonly FormatName[] = ['text', 'json', 'sql', 'csv'];
+const formats: readonly FormatName[] = ['text', 'json', 'sql', 'csv', 'html'];
 
 interface Choice {
   gateway?: string | undefined;
@@ -22,13 +22,14 @@ export default class Replay extends BaseCommand<typeof Replay> {
   static override summary = 'Read a recorded session back: every statement in order, with parameters and outcome.';
   static override description =
     'Control characters of what was recorded are shown, never obeyed. json: one statement a line, as recorded. sql: a script for psql ' +
-    '(of Redis: for redis-cli) that does the same again. csv: one statement a row. With --into the statements are run again, in their order, ' +
+    '(of Redis: for redis-cli) that does the same again. csv: one statement a row. html: one page to open in a browser, with everything in it. With --into the statements are run again, in their order, ' +
     'and each result is compared with the recorded one; the exit code is 1 where something came out different.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> last',
     '<%= config.bin %> <%= command.id %> 7k3m9 --play',
     '<%= config.bin %> <%= command.id %> last --json | jq -r .text',
     '<%= config.bin %> <%= command.id %> 7k3m9 --format sql | psql -X sandbox',
+    '<%= config.bin %> <%= command.id %> 7k3m9 --format html > incident.html',
     '<%= config.bin %> <%= command.id %> 7k3m9 --into orders-sandbox --until 412',
   ];
   static override enableJsonFlag = true;

@@ -3,7 +3,7 @@
  * separators, marks that change the direction of writing (CVE-2021-42574), everything invisible (format and variation characters, in
  * which text can be smuggled), lone surrogates, and what has no agreed shape.
  */
-const dangerous = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}]/gu;
+export const dangerous = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}]/gu;
 
 const short: Record<string, string> = {
   '\0': '\\0',

@@ -19,7 +19,7 @@ export interface ReplaySource {
   say(line: string): void;
 }
 
-export const formatNames = ['text', 'json', 'sql', 'csv'] as const;
+export const formatNames = ['text', 'json', 'sql', 'csv', 'html'] as const;
 export type FormatName = (typeof formatNames)[number];
 
 /** The recording in pieces, as it comes: a long one is never held whole. */
@@ -29,6 +29,9 @@ export const replayFormats: Record<FormatName, (source: ReplaySource) => AsyncIt
   sql,
   csv: async function* (source) {
     yield* (await import('./csv.ts')).csv(source.session, wanted(source));
+  },
+  html: async function* (source) {
+    yield* (await import('./html.ts')).html(source.session, wanted(source));
   },
 };
 

@@ -9,10 +9,10 @@ export interface Span {
   text: string;
 }
 
-const tokens =
+export const tokens =
   /(?<comment>--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|(?<literal>[EeBbXxNn]?'(?:[^']|'')*'?|\$(?:[A-Za-z_]\w*)?\$[\s\S]*?(?:\$(?:[A-Za-z_]\w*)?\$|$))|(?<name>"[^"]*"?)|\$(?<parameter>\d+)|(?<number>\b\d+(?:\.\d+)?\b)|(?<word>[A-Za-z_]\w*)/g;
 
-const keywords: ReadonlySet<string> = new Set(
+export const keywords: ReadonlySet<string> = new Set(
   `add all alter analyze and any as asc begin between by cascade case cast check cluster column commit conflict constraint copy create
   cross current database declare default delete desc distinct do drop else end except execute exists explain false fetch filter for foreign
   from full function grant group having ilike in index inner insert intersect into is join key lateral left like limit listen lock
