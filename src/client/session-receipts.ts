@@ -4,7 +4,7 @@ import type { LogKey } from '../recording/rollover.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import type { ConnectionState } from './connected-resource.ts';
-import { trustedLogKeys } from './log-key.ts';
+import { pinnedLogKeys, trustedLogKeys } from './log-key.ts';
 import type { OpenedGateway } from './open-gateway.ts';
 import { awaitedSessions, awaitReceipts, keepReceipt, keptReceipt, type ReceiptKind } from './receipt-store.ts';
 
@@ -32,7 +32,7 @@ export class SessionReceipts {
   readonly onState = (state: ConnectionState): void => {
     if (state.state !== 'ready' || this.#known.has(state.session)) return;
     this.#known.add(state.session);
-    this.#awaiting = this.#awaiting.then(() => awaitReceipts(state.session, this.#parts.gateway.url)).catch(ignored);
+    this.#awaiting = this.#awaiting.then(() => this.#await(state.session)).catch(ignored);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#fetchAll().catch(ignored), limits.checkpointMillis);
     this.#timer.unref();
@@ -48,11 +48,17 @@ export class SessionReceipts {
     clearTimeout(timer);
   }
 
+  /** Where no key was pinned (HOOP_TOKEN alone) no receipt could be told from a forged one. */
+  async #await(session: string): Promise<void> {
+    const { url } = this.#parts.gateway;
+    if ((await pinnedLogKeys(url)).length > 0) await awaitReceipts(session, url);
+  }
+
   async #fetchAll(): Promise<void> {
     await this.#awaiting;
     const { url, send } = this.#parts.gateway;
     const trusted = await trustedLogKeys(url, send);
-    if (!trusted) return; // nothing was pinned: no receipt could be told from a forged one
+    if (!trusted) return;
     for (const session of await awaitedSessions(url, limits.receiptsAtOnceMax)) await this.#fetch(session, trusted);
   }
 
