@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SessionChain } from '../recording/chain.ts';
 import { headerBytes } from '../recording/entry-codec.ts';
 import { threadedGzip, type Compression } from '../recording/compression.ts';
@@ -49,7 +49,8 @@ export class Archive {
   /** Writes a recording, checking its chain on the way; both files are durable when it resolves. Nothing is left of a failed try. */
   async write(recording: RecordingToArchive): Promise<void> {
     const path = this.#pathOf(recording);
-    await makeDirectory(join(path, '..'), this.#disk);
+    const month = dirname(path);
+    for (const folder of [this.#directory, dirname(month), month]) await makeDirectory(folder, this.#disk);
     const payload = await createFile(`${path}.payload`, this.#disk);
     const chain = await createFile(`${path}.chain`, this.#disk).catch(async (error: unknown) => {
       await payload.abandon();

@@ -152,11 +152,21 @@ const writeMany = (fd: number, buffers: Buffer[], offset: number): Promise<numbe
 const dataSync = (fd: number): Promise<void> =>
   new Promise((resolve, reject) => fdatasync(fd, (error) => (error ? reject(error) : resolve())));
 
-/** Makes a directory and its parents, each durable in the one above. */
+/** Of each disk: those whose names this process has made durable. */
+const durableDirectories = new WeakMap<Disk, Set<string>>();
+
+/**
+ * Makes a directory and its parents, each durable in the one above. One that is there already may be what a run left that was killed
+ * before it could sync: its own name (not its parents') is made durable then.
+ */
 export async function makeDirectory(path: string, disk: Disk = systemDisk): Promise<void> {
+  const known = durableDirectories.get(disk) ?? new Set();
+  durableDirectories.set(disk, known);
   const first = await disk.makeDirectory(path);
-  if (first === undefined) return;
-  for (let made = path; made.length >= first.length; made = dirname(made)) await disk.syncDirectory(dirname(made));
+  if (first === undefined && known.has(path)) return;
+  const top = first ?? path;
+  for (let made = path; made.length >= top.length; made = dirname(made)) await disk.syncDirectory(dirname(made));
+  known.add(path);
 }
 
 /** A file that appears under its name only when it is whole and durable. */
@@ -236,7 +246,8 @@ export const systemDisk: Disk = {
   sizeOf: (path) => stat(path).then(({ size }) => size, ifMissing),
   makeDirectory: (path) => mkdir(path, { recursive: true, mode: 0o700 }),
   async syncDirectory(path) {
-    const handle = await open(path, 'r');
+    const handle = await open(path, 'r').catch(ifForbidden);
+    if (!handle) return;
     try {
       await handle.sync();
     } finally {
@@ -249,6 +260,11 @@ export const systemDisk: Disk = {
 
 function ifMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+}
+
+/** A directory above the data directory that is not ours to read is somebody else's to make durable. */
+function ifForbidden(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'EACCES') throw error;
 }
 
 const opened = (handle: FileHandle): OpenFile => ({

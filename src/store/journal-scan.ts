@@ -107,7 +107,7 @@ function nextRecord(bytes: Buffer, at: number, proof: number): number {
 const zeros = Buffer.alloc(64 * 1024);
 
 /** Without whole blocks of zeros at the end: what was made ahead of time and not used yet. */
-function withoutZeros(bytes: Buffer): Buffer {
+export function withoutZeros(bytes: Buffer): Buffer {
   let end = bytes.length;
   while (end >= zeros.length && bytes.subarray(end - zeros.length, end).equals(zeros)) end -= zeros.length;
   return bytes.subarray(0, end);

@@ -3,7 +3,7 @@ import { formatSessionId } from '../recording/session-id.ts';
 import { systemTimers } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
-import { makeDirectory, removeFile, SegmentFile, systemDisk } from './durable.ts';
+import { makeDirectory, removeFile, SegmentFile, systemDisk, writeFileAtomically } from './durable.ts';
 import { GroupCommit, type Batch } from './group-commit.ts';
 import { clearSegment, removeUnfinished, speaksOf } from './journal-clear.ts';
 import { extentGapBytes, extentsBefore, readExtents, type Extent } from './journal-extents.ts';
@@ -18,7 +18,7 @@ import {
 } from './journal-format.ts';
 import type { JournalOptions } from './journal-options.ts';
 import { WritePace } from './write-pace.ts';
-import { durableEnds, scanSegment, type JournalFault } from './journal-scan.ts';
+import { durableEnds, scanSegment, withoutZeros, type JournalFault } from './journal-scan.ts';
 
 /** One session's part of the journal. */
 export interface JournalSession {
@@ -72,6 +72,7 @@ export class Journal {
   static async open(options: JournalOptions): Promise<Journal> {
     const journal = new Journal({ ...limits, disk: systemDisk, timers: systemTimers, ...options });
     try {
+      await makeDirectory(options.dataDir, journal.#options.disk);
       await makeDirectory(journal.#directory, journal.#options.disk);
       await removeUnfinished(journal.#options.disk, journal.#directory);
       await journal.#readSegments();
@@ -381,6 +382,9 @@ export class Journal {
       this.#at = { segment, offset: scan.end, bytes: bytes.length };
       if (scan.header && !this.#uses.has(segment) && scan.faults.length === 0)
         await removeFile(this.#path(segment), this.#options.disk);
+      // Nothing says that its end was ever synced: a run that was killed may have left it in memory only, or its disk refused it.
+      else if (scan.header && !ends.has(segment))
+        await writeFileAtomically(this.#path(segment), withoutZeros(bytes), this.#options.disk);
     }
   }
 
