@@ -39,7 +39,7 @@ const seconds = Number(process.env['HOOP_BENCH_SECONDS'] ?? 3);
 const rounds = Number(process.env['HOOP_BENCH_ROUNDS'] ?? 5);
 /** Part of the machine that others may use during a round; one that they disturb more is played again, at most so often. */
 const foreignMax = 0.06;
-const repeatsMax = 3;
+const repeatsMax = process.env['HOOP_BENCH_WAIT'] === '0' ? 0 : 3;
 
 interface Played extends Sample {
   micros: Record<string, number>;
@@ -74,7 +74,7 @@ export async function playCell(cell: Cell, targets: readonly Target[]): Promise<
 }
 
 async function playRound(cell: Cell, targets: readonly Target[]) {
-  await untilIdle();
+  if (repeatsMax > 0) await untilIdle();
   const before = { busy: busyTicks(), own: ownTicks(), at: performance.now() };
   const samples: [string, Played][] = [];
   for (const target of targets) samples.push([target.name, await playOnce(cell, target)]);

@@ -27,12 +27,16 @@ afterAll(() => {
 });
 
 /** Records under load in the directory, from what lies there on; gives the disk as it was, and what was done to it. */
-async function recorded(dataDir: string, statements: number): Promise<{ model: DiskModel; operations: Operation[] }> {
+async function recorded(
+  dataDir: string,
+  statements: number,
+  quickAfterWrites: number,
+): Promise<{ model: DiskModel; operations: Operation[] }> {
   const model = new DiskModel(dataDir);
   const log = join(folder, 'operations.log');
   rmSync(log, { force: true });
   const load = startLoad(compiled, dataDir, {
-    bounds: { sessions: 3, streams: 2 },
+    bounds: { sessions: 3, streams: 2, quickAfterWrites },
     env: shimEnvironment({ shim, root: dataDir, log }),
   });
   await load.reached(statements);
@@ -54,7 +58,11 @@ describe.runIf(shimWorks)('power loss', () => {
         mkdirSync(dataDir);
         // Later rounds begin with what a power cut left, so that recovery itself is cut off too.
         if (previous) cpSync(previous, dataDir, { recursive: true });
-        const { model, operations } = await recorded(dataDir, 200 + Math.floor(random() * 200));
+        const { model, operations } = await recorded(
+          dataDir,
+          200 + Math.floor(random() * 200),
+          1 + Math.floor(random() * 100),
+        );
         const cuts = Array.from({ length: Math.min(perRound, states - done) }, () =>
           Math.floor(random() * operations.length),
         ).toSorted((a, b) => a - b);
@@ -87,7 +95,7 @@ describe.runIf(shimWorks)('power loss', () => {
   it('would notice a record that is not synced', async () => {
     const dataDir = join(folder, 'unsynced');
     mkdirSync(dataDir);
-    const { model, operations } = await recorded(dataDir, 50);
+    const { model, operations } = await recorded(dataDir, 50, 20);
     for (const operation of operations) if (operation.kind !== 'sync') model.apply(operation);
     const state = join(folder, 'unsynced-state');
     mkdirSync(state);

@@ -8,7 +8,7 @@
  *   rename <old> <new>, unlink <path>, mkdir <path>, truncate <file> <bytes>
  *   said <bytes>                   the program's output
  * HOOP_SHIM_FAIL=<n>:<errno> makes the n-th operation fail (every one counts but the output), <n>:short takes half of the n-th, if it
- * is a write, and answers the next one with ENOSPC.
+ * is a write, and answers the next one with ENOSPC. HOOP_SHIM_SYNC_MILLIS: every sync takes so much longer.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,7 +29,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int log_fd = -1, next_file = 1, files[FDS];
 static char *folders[FDS];
 static const char *root;
-static int fail_at, fail_with, operations; /* fail_with 0: a short write */
+static int sync_millis, fail_at, fail_with, operations; /* fail_with 0: a short write */
 
 static void raw(const void *bytes, size_t length) {
   const char *at = bytes;
@@ -54,6 +54,8 @@ __attribute__((constructor)) static void start(void) {
   root = getenv("HOOP_SHIM_ROOT");
   const char *path = getenv("HOOP_SHIM_LOG");
   const char *fail = getenv("HOOP_SHIM_FAIL");
+  const char *millis = getenv("HOOP_SHIM_SYNC_MILLIS");
+  if (millis) sync_millis = atoi(millis);
   if (fail && strchr(fail, ':')) {
     fail_at = atoi(fail);
     fail_with = atoi(strchr(fail, ':') + 1);
@@ -176,6 +178,7 @@ static int synced(int fd, int (*real)(int)) {
   else line("syncdir-begin %s\n", path);
   int failing = fails();
   pthread_mutex_unlock(&lock);
+  usleep(sync_millis * 1000);
   int result = failing ? -1 : real(fd), error = failing ? fail_with : errno;
   pthread_mutex_lock(&lock);
   if (result == 0 && file) line("sync %d\n", file);

@@ -19,14 +19,17 @@ export interface ShimOptions {
   log: string;
   /** The n-th operation fails, counted from 1: with this errno, or by taking only half of a write. */
   fail?: { operation: number; how: number | 'short' };
+  /** Every sync takes so much longer. */
+  syncMillis?: number;
 }
 
 /** The environment in which a program runs above the shim. */
-export const shimEnvironment = ({ shim, root, log, fail }: ShimOptions): Record<string, string> => ({
+export const shimEnvironment = ({ shim, root, log, fail, syncMillis = 0 }: ShimOptions): Record<string, string> => ({
   LD_PRELOAD: shim,
   HOOP_SHIM_ROOT: root,
   HOOP_SHIM_LOG: log,
   ...(fail && { HOOP_SHIM_FAIL: `${fail.operation}:${fail.how}` }),
+  HOOP_SHIM_SYNC_MILLIS: String(syncMillis),
   // Writes that go to the kernel through a ring are not seen.
   UV_USE_IO_URING: '0',
 });
