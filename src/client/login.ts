@@ -1,5 +1,6 @@
 import type { Whoami } from '../shared/api.ts';
 import { UserError } from '../shared/errors.ts';
+import { pinAgentKeys } from './agent-keys.ts';
 import { StoredAuthorization } from './authorization.ts';
 import { GatewayApi } from './gateway-api.ts';
 import { openGatewayFetch } from './gateway-fetch.ts';
@@ -40,16 +41,14 @@ export async function login(options: LoginOptions): Promise<{ who: Whoami; place
   const onOwnAddress = (own: string) => say(`${chosen} calls itself ${own}; that address is used from now on.`);
   try {
     const gateway = await signIn({ gateway: chosen, send, store, show, signal: waiting.signal, onOwnAddress });
-    const who = await new GatewayApi(
-      gateway,
-      new StoredAuthorization(gateway, send),
-      openGatewayRequest(caFile),
-    ).whoami();
+    const api = new GatewayApi(gateway, new StoredAuthorization(gateway, send), openGatewayRequest(caFile));
+    const who = await api.whoami();
     await updateSettings((settings) => {
       gatewaySettings(settings, gateway).user = who.user;
     });
     const changed = await pinLogKey(gateway, send);
-    if (changed !== undefined) say(changed);
+    const { resources } = await api.resources();
+    for (const line of [changed, ...(await pinAgentKeys(gateway, resources))]) if (line !== undefined) say(line);
     return { who, place: store.place };
   } finally {
     waiting.abort();

@@ -15,6 +15,8 @@ const gatewaySettingsSchema = z.object({
   logKey: z.string().optional(),
   /** Proofs (C2SP tlog-proof) that it was followed by another one, and so on. */
   logRollovers: z.array(z.string()).optional(),
+  /** Verifier keys with which agents cosign the log, by the agents' names, as they were shown first. */
+  agentKeys: z.record(z.string(), z.string()).optional(),
   /** Names for completion. */
   resources: z.array(z.string()).default([]),
 });

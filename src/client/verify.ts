@@ -10,6 +10,7 @@ import { parseKeys, type Trust } from '../recording/verify-checkpoint.ts';
 import { isWitnessList, parseWitnessList, type WitnessList } from '../recording/witness-list.ts';
 import { reportOf, type VerifyReport } from '../recording/verify-report.ts';
 import { UserError } from '../shared/errors.ts';
+import { pinnedAgents } from './agent-keys.ts';
 import { exportTo } from './export-session.ts';
 import type { GatewayApi } from './gateway-api.ts';
 import { pinnedKeys, pinnedLogKeys, pinnedRollovers } from './log-key.ts';
@@ -104,6 +105,7 @@ async function trustOf({ key, checkpoint, witness, receipts }: VerifyRequest): P
     keys: key === undefined ? await pinnedKeys() : given.filter(({ type }) => type === keyTypes.ed25519),
     witnesses: [...given.filter(({ type }) => type === keyTypes.cosignature), ...(seen?.keys ?? [])],
     rollovers: await pinnedRollovers(),
+    ...(key === undefined && { agents: await pinnedAgents() }),
     receipts: await readReceiptFiles(receipts),
     ...(checkpoint !== undefined && { held: await readCheckpoint(checkpoint) }),
     ...(seen && { seen }),

@@ -91,6 +91,12 @@ export class Cosigning {
     return (await this.checkpoint())!;
   }
 
+  /** The verifier key of an agent that is linked and has cosigned. */
+  keyOf(name: string): string | undefined {
+    const found = [...this.#attending.values()].find(({ agent, before }) => agent === name && (before ?? 0) > 0);
+    return found && formatVerifierKey(found.key);
+  }
+
   /** Every witness that has ever cosigned here, or declined to. */
   get standings(): WitnessStanding[] {
     const known = new Map<string, WitnessStanding>();

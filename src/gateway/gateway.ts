@@ -174,6 +174,7 @@ function apiPorts(sources: ApiSources): ApiPorts {
   return {
     agents: {
       online: (agent) => agents.byAgent(agent),
+      witnessKey: (agent) => sources.cosigning.keyOf(agent),
       disconnect: (agent, reason) => agents.byAgent(agent)?.close(reason),
     },
     sessions: sessionsIndex(catalog, recorder, sessions, exported, (id, seq) => registry.recordings.erasure(id, seq)),

@@ -21,7 +21,7 @@ export interface Trust {
   witnesses: readonly VerifierKey[];
   /** An agent's own list of what it has seen. */
   seen?: WitnessList;
-  /** Pinned keys of agents, by their names: each must have cosigned the log of the sessions that it was beside. */
+  /** Pinned keys of agents, by `agentAt`: each must have cosigned the log of the sessions that it was beside. */
   agents?: ReadonlyMap<string, VerifierKey>;
 }
 

@@ -19,6 +19,9 @@ export interface WitnessedSession extends Omit<VerifiedSession, 'beside'> {
   witness?: SessionWitness;
 }
 
+/** How an agent's key is pinned: names are good for one gateway. */
+export const agentAt = (origin: string, agent: string): string => `${origin} ${agent}`;
+
 /** A checkpoint of the log that is verified, with whatever cosignatures it has. */
 export interface Cosigned {
   checkpoint: Checkpoint;
@@ -59,6 +62,8 @@ export function withWitness(
     leaves: readonly PlacedLeaf[];
     sizes: ReadonlyMap<VerifierKey, number>;
     trust: Trust;
+    /** Of the log. */
+    origin: string | undefined;
     youngerMicros: number;
   },
 ): WitnessedSession {
@@ -66,7 +71,7 @@ export function withWitness(
   const agent = session.beside?.agent;
   const last = anchorOf(facts.leaves);
   const covers = (key: VerifierKey): boolean => last !== undefined && (sizes.get(key) ?? 0) > last.index;
-  const pinned = agent === undefined ? undefined : trust.agents?.get(agent);
+  const pinned = agent === undefined ? undefined : trust.agents?.get(agentAt(facts.origin ?? '', agent));
   const wanted = [...trust.witnesses, ...(pinned ? [pinned] : [])];
   const isYoung = last === undefined || last.leaf.timeMicros > facts.youngerMicros;
   const missing = isYoung ? undefined : wanted.find((key) => !covers(key));

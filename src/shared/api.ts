@@ -128,6 +128,8 @@ export const resourceSchema = z.object({
   results: z.enum(['digest', 'rows']),
   /** May recorded sessions be run again there (`sandbox: true` in agent.yaml)? */
   sandbox: z.boolean().default(false),
+  /** The verifier key with which its agent cosigns the log; null where none does now. */
+  witness: z.string().nullable().optional(),
   /** May the caller connect? */
   granted: z.boolean(),
 });

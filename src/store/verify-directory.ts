@@ -86,7 +86,8 @@ export async function verifyDataDir(
       nowMicros: Date.now() * 1000,
     };
     const youngerMicros = place.nowMicros - uncosignedMicros;
-    const facts = { leaves: placed, sizes: log.sizes, trust, youngerMicros };
+    const origin = log.checkpoint?.origin;
+    const facts = { leaves: placed, sizes: log.sizes, trust, origin, youngerMicros };
     sessions.push({ session: id, ...withWitness(await verifyOne(place), facts) });
     options.onProgress?.(sessions.length, wanted.length);
   }

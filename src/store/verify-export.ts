@@ -65,6 +65,7 @@ async function judged(file: PositionalReader, trust: Trust): Promise<VerifyRepor
   const session = await verifiedRecording(members, leaves, {
     trust,
     sizes,
+    origin: checkpoint.origin,
     receipts: receipts.filter(({ index }) => index < checkpoint.size),
   });
   return reportOf(found, session, { log: { origin: checkpoint.origin, size: checkpoint.size } });
@@ -163,10 +164,17 @@ function provenLeaf(proof: string, text: string, { size, root }: Checkpoint): Pl
   }
 }
 
+interface Judging {
+  trust: Trust;
+  sizes: ReadonlyMap<VerifierKey, number>;
+  origin: string;
+  receipts: readonly Receipt[];
+}
+
 async function verifiedRecording(
   members: TarMember[],
   placed: PlacedLeaf[],
-  { trust, sizes, receipts }: { trust: Trust; sizes: ReadonlyMap<VerifierKey, number>; receipts: readonly Receipt[] },
+  { trust, sizes, origin, receipts }: Judging,
 ): Promise<VerifyReport['sessions']> {
   const leaves = placed.map(({ leaf }) => leaf);
   const chain = members.find(({ name }) => name === exportNames.chain)?.reader;
@@ -191,5 +199,5 @@ async function verifiedRecording(
     ),
     seen: trust.seen?.heads.get(session),
   });
-  return [{ ...withWitness(found, { leaves: about, sizes, trust, youngerMicros: Infinity }), session }];
+  return [{ ...withWitness(found, { trust, sizes, origin, leaves: about, youngerMicros: Infinity }), session }];
 }

@@ -1,16 +1,26 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { loadAgentKey } from '../../src/agent/key.ts';
 import { parseCheckpoint } from '../../src/recording/checkpoint.ts';
-import { cosignedAt, noteHolds, parseVerifierKey, type VerifierKey } from '../../src/recording/note.ts';
+import {
+  cosignedAt,
+  formatVerifierKey,
+  noteHolds,
+  parseVerifierKey,
+  type VerifierKey,
+} from '../../src/recording/note.ts';
 import { agentWitnessKey } from '../../src/recording/witness-key.ts';
 import { aliceAtOrders, at } from '../support/alice.ts';
+import { Cli } from '../support/cli.ts';
+import { password } from '../support/identity-gateway.ts';
 import { until } from '../support/until.ts';
 
 const here = aliceAtOrders();
+const cli = new Cli();
+afterAll(() => cli.remove());
 
 const fetched = async (path: string): Promise<string> => (await fetch(`${here.stack.gateway.url}${path}`)).text();
 
@@ -78,6 +88,25 @@ test('who watches the gateway sees who cosigns, and how far', async () => {
   expect(witnesses.map(({ key }) => parseVerifierKey(key))).toEqual([await agentKey()]);
   expect(witnesses[0]!.cosigned).toBeGreaterThan(0);
   expect(JSON.parse(await fetched('/healthz'))).toMatchObject({ status: 'ok', log: { cosigning: 1, declined: 0 } });
+});
+
+test('the client pins the agent’s key at the sign-in, and wants its cosignature from then on', async () => {
+  const session = await oneSession(['pinned']);
+  const { stack } = here;
+  expect(await cli.login('alice', password, ['--gateway', stack.gateway.url, '--token-store', 'file'])).toMatchObject({
+    code: 0,
+  });
+  const { code, stdout } = await cli.run(['verify', session]);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^VALID/)]);
+  const { name } = await agentKey();
+  expect(stdout).toContain(`db-agent, independent (outside the gateway’s process); cosigned by ${name}`);
+  const path = join(cli.configDir, 'settings.json');
+  const settings = readFileSync(path, 'utf8');
+  const another = formatVerifierKey(agentWitnessKey(Buffer.alloc(32, 7)));
+  writeFileSync(path, settings.replace(formatVerifierKey(await agentKey()), another));
+  expect(await cli.run(['verify', session])).toMatchObject({ code: 21, stdout: expect.stringMatching(/^UNWITNESSED/) });
+  const { stderr } = await cli.run(['resources']);
+  expect(stderr).toContain('The agent db-agent cosigns with another key');
 });
 
 /** The data directory as it was, put back under a gateway that has gone on. */

@@ -7,6 +7,7 @@ import { parseCheckpoint } from '../../src/recording/checkpoint.ts';
 import { entryHash } from '../../src/recording/entry-codec.ts';
 import { cosign, formatNote, publicKeyOf, type VerifierKey } from '../../src/recording/note.ts';
 import type { Trust } from '../../src/recording/verify-checkpoint.ts';
+import { agentAt } from '../../src/recording/verify-witness.ts';
 import { agentWitnessKey } from '../../src/recording/witness-key.ts';
 import { parseWitnessList, type SeenHead, type WitnessList } from '../../src/recording/witness-list.ts';
 import { systemClock } from '../../src/shared/clock.ts';
@@ -131,7 +132,10 @@ it('wants the cosignature over the end of each session, not just any', async () 
 });
 
 it('wants the cosignature of the agent that is pinned by its name, from the sessions that it was beside', async () => {
-  const pinned = (name: string, key: VerifierKey) => ({ witnesses: [], agents: new Map([[name, key]]) });
+  const pinned = (name: string, key: VerifierKey) => ({
+    witnesses: [],
+    agents: new Map([[agentAt(trust.keys[0]!.name, name), key]]),
+  });
   const other = agentWitnessKey(publicKeyOf(newLogKey()));
   expect(await verdictOf(original, pinned('db-agent', witness))).toBe('VALID');
   expect(await verdictOf(original, pinned('db-agent', other))).toBe('UNWITNESSED');

@@ -18,6 +18,8 @@ export default class Resources extends BaseCommand<typeof Resources> {
       api.url,
       body.resources.map(({ name }) => name),
     );
+    const { pinAgentKeys } = await import('../../client/agent-keys.ts');
+    for (const line of await pinAgentKeys(api.url, body.resources)) this.logToStderr(line);
     const { table, tone } = await import('../../ui/print.ts');
     if (body.resources.length === 0) this.say('No resources yet: an administrator grants them (hoop grants add).');
     else

@@ -16,6 +16,8 @@ type MaybePromise<T> = T | Promise<T>;
 /** Which agents are linked now. */
 interface LiveAgents {
   online(agent: string): { version: string } | undefined;
+  /** The verifier key of one that is linked and cosigns the log. */
+  witnessKey?(agent: string): string | undefined;
   /** Ends the link of an agent that was removed, or whose key is to be replaced. */
   disconnect(agent: string, reason: string): void;
 }

@@ -21,6 +21,7 @@ export function registerResources(app: FastifyInstance, { registry, ports }: Api
     recorded: true,
     results,
     sandbox: sandbox === true,
+    witness: ports.agents.witnessKey?.(agent) ?? null,
     granted,
   });
   /** For whom a resource without a grant does not exist. */
