@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PostgresServer } from '../../src/demo/postgres.ts';
+import { Deployment } from '../support/deployment.ts';
+import { at } from '../support/load.ts';
+import { startAnyPostgres } from '../support/postgres.ts';
+import { untilOutput } from '../support/until-output.ts';
+
+const strace = '/usr/bin/strace';
+const statements = 500;
+
+/** What may be asked of the kernel for one statement of one client, whatever the machine: its time is another matter. */
+describe.runIf(existsSync(strace))('what one statement costs', () => {
+  let server: PostgresServer;
+  let hoop: Deployment;
+  let client: pg.Client;
+  let connected: number;
+  beforeAll(async () => {
+    server = await startAnyPostgres();
+    hoop = await Deployment.start({ postgres: server });
+    const { role, ready } = await hoop.connect();
+    connected = role.pid;
+    client = new pg.Client(at(ready.environment));
+    await client.connect();
+    await load(2000); // compiled, and the memory that it keeps is there
+  }, 120_000);
+  afterAll(async () => {
+    await client?.end();
+    await hoop?.remove();
+    await server?.stop();
+  });
+
+  async function load(count: number): Promise<void> {
+    for (let number = 0; number < count; number++) await client.query('select $1::int', [number]);
+  }
+
+  async function counted(pid: number): Promise<(names: string[]) => number> {
+    const tracer = spawn(strace, ['-f', '-c', '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let summary = '';
+    tracer.stderr.on('data', (bytes: Buffer) => (summary += bytes.toString()));
+    await untilOutput(tracer, /attached/, 'stderr');
+    await load(statements);
+    tracer.kill('SIGINT');
+    await once(tracer, 'close');
+    const calls = new Map(
+      [...summary.matchAll(/^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(?:\d+ +)?(\w+)$/gm)].map(([, count, name]) => [
+        name!,
+        Number(count),
+      ]),
+    );
+    return (names) => names.reduce((sum, name) => sum + (calls.get(name) ?? 0), 0) / statements;
+  }
+
+  it('the gateway: one fsync and one write to its journal, one message each way', async () => {
+    const each = await counted(hoop.gateway.pid);
+    // Beside it the log's checkpoints, at most one a second.
+    expect(each(['fdatasync'])).toBeGreaterThan(0.95);
+    expect(each(['fdatasync'])).toBeLessThan(1.2);
+    expect(each(['pwrite64', 'pwritev', 'pwritev2'])).toBeLessThan(1.2);
+    expect(each(['writev', 'sendmsg', 'sendto'])).toBeLessThan(2.4);
+  });
+
+  it('the agent and the client: one message each way, and no disk', async () => {
+    for (const pid of [hoop.agent.pid, connected]) {
+      const each = await counted(pid);
+      expect(each(['fdatasync', 'fsync'])).toBeLessThan(0.2);
+      expect(each(['write', 'writev', 'sendmsg', 'sendto'])).toBeLessThan(4);
+    }
+  });
+
+  it('memory: none that stays', async () => {
+    const resident = (pid: number) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+    const processes = [hoop.gateway.pid, hoop.agent.pid, connected];
+    const before = processes.map(resident);
+    await load(5000);
+    for (const [index, pid] of processes.entries())
+      expect((resident(pid) - before[index]!) / 5000, `KiB for each statement, process ${index}`).toBeLessThan(8);
+  });
+});
