@@ -8,6 +8,7 @@ const proofs = {
   killed: { file: 'test/proofs/killed.test.ts', environment: { HOOP_PROVE_KILLS: '2000' } },
   'power-loss': { file: 'test/proofs/power-loss.test.ts', environment: { HOOP_PROVE_STATES: '5000' } },
   'bit-rot': { file: 'test/proofs/bit-rot.test.ts', environment: { HOOP_PROVE_STATES: '2000' } },
+  rollover: { file: 'test/proofs/rollover.test.ts', environment: { HOOP_PROVE_STATES: '100000' } },
   tamper: { file: 'test/recording/tamper.test.ts', environment: { HOOP_PROVE_STRIDE: '1' } },
   coverage: { file: 'test/proofs/coverage.test.ts', environment: {} },
   fuzz: { file: 'test/fuzz/fuzz.test.ts', environment: { HOOP_PROVE_EXECUTIONS: '20000000' } },

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { digestBytes } from '../recording/digest.ts';
 import type { ReadHash } from '../recording/merkle.ts';
@@ -151,7 +151,7 @@ export class LogStore {
       return writeFileAtomically(target, bytes);
     }
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-    await writeFile(`${target}.tmp`, bytes, { mode: 0o600 });
+    await writeDerived(`${target}.tmp`, bytes);
     await rename(`${target}.tmp`, target);
   }
 
@@ -184,6 +184,17 @@ export async function readRollovers(directory: string): Promise<string[]> {
   const names = await readdir(join(directory, 'keys')).catch(() => []);
   const proofs = names.filter((name) => /^[1-9]\d{0,3}\.tlog-proof$/.test(name)).toSorted();
   return Promise.all(proofs.map((name) => readFile(join(directory, 'keys', name), 'utf8')));
+}
+
+/** It need not be durable: the next start makes it anew. */
+async function writeDerived(path: string, bytes: Uint8Array): Promise<void> {
+  await rm(path, { force: true }); // what a crash left
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at, bytes.length - at, at)).bytesWritten;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Tiles held while the log is read at a start. */

@@ -139,12 +139,14 @@ export class DiskModel {
   /** Writes what is on the disk to another directory. `random`: a number in [0, 1). */
   afterPowerLoss(directory: string, loss: Loss, random: () => number): void {
     const entries = new Map(this.#stable);
+    const made = new Set([this.#root]);
     const kept = { 'only synced': 0, 'lost directory entries': 0, 'random subset': 0.5, 'torn last write': 1 }[loss];
     for (const change of this.#pendingEntries) if (random() < kept) change.apply(entries);
     for (const [path, inode] of [...entries].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
       const target = join(directory, relative(this.#root, path));
-      if (dirname(path) !== this.#root && entries.get(dirname(path)) !== 'directory') continue;
-      if (inode === 'directory') mkdirSync(target, { recursive: true });
+      if (!made.has(dirname(path))) continue; // nor is anything in a folder that is not there itself
+      if (inode === 'directory') made.add(path);
+      if (inode === 'directory') mkdirSync(target);
       else writeFileSync(target, contentAfter(inode, loss, random));
     }
   }
