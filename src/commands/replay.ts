@@ -49,7 +49,6 @@ export default class Replay extends BaseCommand<typeof Replay> {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Replay);
     if (flags.into !== undefined) return this.#again(args.session, { ...flags, into: flags.into });
-    const { writeTo } = await import('../ui/write-to.ts');
     const { replayFormats } = await import('../ui/formats/formats.ts');
     const { CopySpools } = await import('../client/copy-spool.ts');
     const { api } = await this.gateway(flags);
@@ -58,7 +57,8 @@ export default class Replay extends BaseCommand<typeof Replay> {
     await using spools = new CopySpools();
     const format = this.jsonEnabled() ? 'json' : flags.format;
     const source = { ...this.#source(api, session), spool: spools.spool, stream: flags.stream };
-    for await (const piece of replayFormats[format](source)) await writeTo(process.stdout, piece);
+    const { openOutlet, writeAll } = await import('../client/pager.ts');
+    await writeAll(replayFormats[format](source), await openOutlet(process.stdout, format === 'text'));
   }
 
   async #play(api: GatewayApi, session: Session, flags: Choice): Promise<void> {

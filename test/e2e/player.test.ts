@@ -33,13 +33,13 @@ const tmux = (...args: string[]): string =>
   execFileSync('tmux', ['-S', join(folder, 'socket'), '-f', '/dev/null', ...args], { encoding: 'utf8' });
 
 /** A terminal of that size in which the real command runs. */
-function terminal(columns: number, rows: number, env: Record<string, string> = {}) {
+function terminal(columns: number, rows: number, env: Record<string, string> = {}, args = '--play') {
   const given = { ...cli.environment(), ...env };
   const variables = Object.entries(given).map(
     ([name, value]) => `export ${name}='${value.replaceAll("'", String.raw`'\''`)}'`,
   );
   const script = join(folder, 'run.sh');
-  const command = `'${process.execPath}' '${entry}' replay 7k3m9 --play; echo "left with $?"; sleep 60`;
+  const command = `'${process.execPath}' '${entry}' replay 7k3m9 ${args}; echo "left with $?"; sleep 60`;
   writeFileSync(script, [...variables, command].join('\n'));
   tmux('new-session', '-d', '-s', 'play', '-x', String(columns), '-y', String(rows), `sh ${script}`);
   return {
@@ -106,6 +106,21 @@ describe.runIf(hasProgram('tmux'))('hoop replay --play in a real terminal', () =
     expect(term.screen()).toContain('▶ ✕ #13  +2:10.000  select * from nowhere');
     term.press('q');
     await shows(term, 'left with 0');
+  });
+
+  test('plain replay goes through a pager: what is longer than the screen waits, and leaving early is no error', async () => {
+    const term = terminal(80, 24, { PAGER: 'less' }, '');
+    await shows(term, /session +7k3m9[^]*#6[^]*\n:/);
+    term.press('q');
+    await shows(term, 'left with 0');
+  });
+
+  test.each([
+    ['none is wanted', 'cat'],
+    ['there is none', '/nowhere/less'],
+  ])('without a pager where %s', async (_what, PAGER) => {
+    const term = terminal(80, 24, { PAGER }, '');
+    await shows(term, /select now\(\)[^]*left with 0/);
   });
 
   test('nothing of what was recorded is obeyed', async () => {
