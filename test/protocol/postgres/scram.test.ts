@@ -90,3 +90,11 @@ test('channel binding enters the proof, and its absence is told to the server', 
   expect(Buffer.from(binding, 'base64').toString()).toBe('p=tls-server-end-point,,hash');
   expect(startClient({ password: 'p', nonce: 'abcdefgh', couldBind: true }).clientFirst).toBe('y,,n=,r=abcdefgh');
 });
+
+test('more passwords than are remembered: each proof is that of its own', async () => {
+  const proofOf = (password: string) => startClient({ password, nonce: 'abcdefgh' }).proof('r=abcdefghX,s=AAAA,i=4096');
+  const passwords = Array.from({ length: 20 }, (_, number) => `password ${number}`);
+  const proofs = await Promise.all(passwords.map(proofOf));
+  expect(new Set(proofs).size).toBe(20);
+  expect(await Promise.all(passwords.map(proofOf))).toEqual(proofs);
+});
