@@ -42,7 +42,7 @@ export class Cosigning {
     this.#parts = parts;
     this.#cosigned = cosigned;
     parts.log.onPublished = (note, size) => {
-      for (const attending of this.#attending.values()) void this.#offer(attending, note, size);
+      for (const attending of this.#attending.values()) this.#aside(attending, this.#offer(attending, note, size));
     };
   }
 
@@ -59,9 +59,9 @@ export class Cosigning {
     feed.showLog(this.#parts.log.verifierKey);
     feed.onOpen = (cosigned) => {
       attending.before = cosigned;
-      void this.#offerNow(attending);
+      this.#aside(attending, this.#offerNow(attending));
     };
-    feed.onCosigned = (cosigned) => void this.#take(attending, cosigned);
+    feed.onCosigned = (cosigned) => this.#aside(attending, this.#take(attending, cosigned));
     feed.onDeclined = (declined) => this.#wasDeclined(attending, declined);
     void feed.closed.then(() => {
       this.#attending.delete(feed);
@@ -130,6 +130,13 @@ export class Cosigning {
       note.signatures.push(...other.note.signatures.filter(({ name }) => !known.has(name)));
     }
     return formatNote(note);
+  }
+
+  /** Nobody waits for it, and what goes wrong with it is a cosignature that does not come. */
+  #aside({ agent }: Attending, done: Promise<void>): void {
+    done.catch((error: unknown) =>
+      this.#parts.operatorLog.error({ agent, error: String(error) }, 'the agent cannot be asked to cosign'),
+    );
   }
 
   async #offerNow(attending: Attending): Promise<void> {

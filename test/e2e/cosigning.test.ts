@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, expect, test } from 'vitest';
 import { loadAgentKey } from '../../src/agent/key.ts';
+import { witnessList } from '../../src/agent/witness-export.ts';
 import { parseCheckpoint } from '../../src/recording/checkpoint.ts';
 import {
   cosignedAt,
@@ -13,6 +14,8 @@ import {
   type VerifierKey,
 } from '../../src/recording/note.ts';
 import { agentWitnessKey } from '../../src/recording/witness-key.ts';
+import { parseWitnessList } from '../../src/recording/witness-list.ts';
+import { verifyDataDir } from '../../src/store/verify-directory.ts';
 import { aliceAtOrders, at } from '../support/alice.ts';
 import { Cli } from '../support/cli.ts';
 import { password } from '../support/identity-gateway.ts';
@@ -109,6 +112,13 @@ test('the client pins the agent’s key at the sign-in, and wants its cosignatur
   expect(stderr).toContain('The agent db-agent cosigns with another key');
 });
 
+/** Of the gateway's data directory, by what the agent has seen. */
+async function verdictWithList(): Promise<string> {
+  const seen = parseWitnessList(await witnessList(here.stack.agentStateDir));
+  const trust = { keys: [parseVerifierKey(await fetched('/log/key'))!], witnesses: seen.keys, seen };
+  return (await verifyDataDir(here.stack.dataDir, trust)).verdict;
+}
+
 /** The data directory as it was, put back under a gateway that has gone on. */
 async function rolledBack(meanwhile: () => Promise<unknown>): Promise<void> {
   const { dataDir } = here.stack;
@@ -140,6 +150,7 @@ test('a log that was rolled back gets no cosignature: both logs, the transparenc
   const words = () => readdirSync(acts).map((name) => readFileSync(join(acts, name), 'utf8'));
   await until(() => words().some((text) => text.includes('witness.declined') && text.includes('LOG_ROLLBACK')));
   expect(remembered().checkpoint).toBe(held);
+  expect(await verdictWithList()).toBe('LOG_ROLLBACK');
 });
 
 test('nor does one that has grown on from there: it is another log', async () => {
@@ -150,6 +161,7 @@ test('nor does one that has grown on from there: it is another log', async () =>
   await here.stack.startAgent();
   const alarms = () => here.stack.logs.filter((line) => line.startsWith('ALARM') && line.includes('FORK'));
   await until(() => alarms().length === 2, { what: () => here.stack.logs.join('\n') });
+  expect(await verdictWithList()).toBe('FORK');
   await oneSession(['served all the same']);
   expect(await cosigned()).toBeUndefined();
 });

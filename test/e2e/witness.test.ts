@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
+import { witnessList } from '../../src/agent/witness-export.ts';
+import { parseWitnessList } from '../../src/recording/witness-list.ts';
+import { verifyDataDir } from '../../src/store/verify-directory.ts';
 import { Archive } from '../../src/store/archive.ts';
 import { hashOf } from '../support/hostile-gateway.ts';
 import { sessionText } from '../../src/ui/session-text.ts';
@@ -101,6 +104,13 @@ test('a gateway whose record is put back to an earlier one is found out by the a
   expect(sessionText(await shown(session), { streams: [], slowest: [], failed: [] })).toContain(
     'the agent has seen entries of it that are not in this record',
   );
+
+  const seen = parseWitnessList(await witnessList(here.stack.agentStateDir));
+  const report = await verifyDataDir(dataDir, { keys: [], witnesses: [], seen });
+  expect(report.sessions.find((one) => one.session === session)).toMatchObject({
+    verdict: 'TRUNCATED',
+    why: expect.stringContaining('the agent has seen entry'),
+  });
 
   // It stays so: after a restart, with a catalog made anew, and however often the agent says it.
   await here.stack.stopAgent();
