@@ -106,10 +106,10 @@ export class GatewayApi {
     );
   releaseHold = (session: string) => this.#delete(`/recordings/${named(session)}/hold`);
 
-  /** In order; throws where the answer is cut off, so that a part never looks like the whole. */
-  async *statements(id: string): AsyncGenerator<Statement> {
-    const answer = await this.#request('GET', `/sessions/${named(id)}/statements`);
-    for await (const line of linesOf(answer)) yield this.#checked(statementSchema, parseJson(line));
+  /** In order (`follow`: as they are answered, to the session's end); throws where the answer is cut off, so that a part never looks like the whole. */
+  async *statements(id: string, { follow = false } = {}): AsyncGenerator<Statement> {
+    const answer = await this.#request('GET', `/sessions/${named(id)}/statements${follow ? '?follow=true' : ''}`);
+    for await (const line of linesOf(answer)) if (line !== '' || !follow) yield this.#checked(statementSchema, parseJson(line));
   }
 
   /** The recording's entries as they are on disk, each behind its length; `recordedEntries` reads them. */

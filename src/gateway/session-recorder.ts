@@ -39,6 +39,7 @@ export class SessionRecorder {
   readonly #ledger = new SessionLedger();
   #sealing: Promise<void> | undefined;
   #sealed = false;
+  readonly #followers = new Set<(entry: Buffer) => void>();
 
   constructor(idBytes: Uint8Array, parts: SessionRecorderParts) {
     this.#parts = parts;
@@ -95,6 +96,12 @@ export class SessionRecorder {
         }
       },
     };
+  }
+
+  /** Calls with every entry that is appended from now on, which is not durable yet; the function that ends it. */
+  onEntry(follower: (entry: Buffer) => void): () => void {
+    this.#followers.add(follower);
+    return () => void this.#followers.delete(follower);
   }
 
   /** Something of the session as a whole that a reader should know. */
@@ -155,6 +162,7 @@ export class SessionRecorder {
     this.#chain.accept(entry);
     this.#ledger.add(sequence, stream, body);
     this.#parts.onAppended?.(this.id, entry);
+    for (const follower of this.#followers) follower(entry);
     return sequence;
   }
 }

@@ -1,9 +1,13 @@
 import { protocolNamed } from '../protocol/registry.ts';
+import type { Entry } from '../recording/entry.ts';
 import { streamsOf } from '../recording/streams.ts';
 import { statementsOf } from '../recording/timeline.ts';
 import type { Session, SessionsQuery, Statement } from '../shared/api.ts';
 import type { Catalog } from '../store/catalog.ts';
+import { checkedEntries } from '../recording/chain.ts';
+import { parseSessionId } from '../recording/session-id.ts';
 import type { SessionsIndex } from './api/ports.ts';
+import { followedEntries } from './followed-entries.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import type { Recorder } from './recorder.ts';
 
@@ -19,6 +23,16 @@ export function sessionsIndex(
     const counters = live.get(row.id)?.parts.recorder.counters;
     return counters ? { ...row, ...counters } : row;
   };
+  /** As they become durable, where the session runs. */
+  const entriesOf = (id: string, following: AbortSignal | undefined): AsyncIterable<Entry> => {
+    const session = following && live.get(id);
+    if (!session) return recorder.readEntries(id);
+    const read = async function* () {
+      yield* (await recorder.readRaw(id)).entries;
+    };
+    const followed = { session: session.parts.recorder, ended: session.ended, read };
+    return checkedEntries({ id, idBytes: parseSessionId(id)! }, followedEntries(followed, following));
+  };
   return {
     export: exporting,
     entries: async (id) => (await recorder.readRaw(id)).entries,
@@ -26,10 +40,11 @@ export function sessionsIndex(
     kill: (id, by, reason) => live.kill(id, by, reason),
     list: (query: SessionsQuery, restrictToUser?: string) => catalog.list(query, restrictToUser).map(withLiveCounters),
     find: (idPrefix: string, restrictToUser?: string) => withLiveCounters(catalog.find(idPrefix, restrictToUser)),
-    statements: (id: string): AsyncIterable<Statement> => {
+    statements: (id: string, following?: AbortSignal): AsyncIterable<Statement> => {
       const protocol = protocolNamed(catalog.find(id).protocol);
-      return statementsOf(recorder.readEntries(id), {
+      return statementsOf(entriesOf(id, following), {
         session: id,
+        asAnswered: following !== undefined,
         erasedBy: (seq) => {
           const known = erasure(id, seq);
           return known && { at: new Date(known.at).toISOString(), by: known.by };

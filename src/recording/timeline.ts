@@ -18,6 +18,8 @@ export interface TimelineOptions {
   erasedBy?: ((seq: number) => Erasure | undefined) | undefined;
   /** Items held back to keep the order; past it the oldest ones are given although an earlier one is still open. */
   waitingMax?: number;
+  /** In order of the answers: for somebody who watches, a statement that takes long keeps back no other. */
+  asAnswered?: boolean;
 }
 
 export type Erasure = NonNullable<Statement['erased']>;
@@ -90,16 +92,18 @@ class Timeline {
   readonly #render: Renderers;
   readonly #renderResult: RenderResult | undefined;
   readonly #waitingMax: number;
+  readonly #asAnswered: boolean;
   /** Of results that wait to be shown. */
   #keptBytes = 0;
   /** In order of seq: a Map keeps the order of insertion. */
   readonly #slots = new Map<number, Slot>();
 
-  constructor({ session, renderParameter, renderCommand, renderResult, waitingMax = 4096 }: TimelineOptions) {
+  constructor({ session, renderParameter, renderCommand, renderResult, waitingMax = 4096, ...rest }: TimelineOptions) {
     this.#session = session;
     this.#render = { parameter: renderParameter, command: renderCommand };
     this.#renderResult = renderResult;
     this.#waitingMax = waitingMax;
+    this.#asAnswered = rest.asAnswered ?? false;
     this.#order = new AnswerOrder(waitingMax);
   }
 
@@ -202,7 +206,7 @@ class Timeline {
       if (slot.open) break;
       yield this.#finished(seq, slot);
     }
-    if (this.#slots.size > this.#waitingMax || this.#keptBytes > keptBytesMax) yield* this.#past();
+    if (this.#asAnswered || this.#slots.size > this.#waitingMax || this.#keptBytes > keptBytesMax) yield* this.#past();
   }
 
   *#past(): Generator<Statement> {

@@ -229,7 +229,11 @@ export type Receipts = z.infer<typeof receiptsSchema>;
 
 /** GET /sessions/:id/entries → all entries as they are on disk (docs/recording-format.md), each behind its length (u32). */
 
-/** GET /sessions/:id/statements → application/x-ndjson, one Statement a line, in order. */
+/**
+ * GET /sessions/:id/statements → application/x-ndjson, one Statement a line, in order. `follow`: of a session that runs also those to come,
+ * each when it is answered, until it ends; an empty line says that nothing happened for a while.
+ */
+export const statementsQuerySchema = z.object({ follow: z.stringbool().default(false) });
 export const statementSchema = z.object({
   session: z.string(),
   /** Entry number in the session: what `--seq` and proofs refer to. */

@@ -39,6 +39,8 @@ export const limits = {
   agentBackoffMillisMax: 30_000,
   /** Control messages are small JSON; a large one is an attack. */
   controlBytesMax: 64 * 1024,
+  /** An empty line to somebody who follows a session in which nothing happens: a client takes 30 s of silence for a lost gateway. */
+  followBeatMillis: 10_000,
   /** A recorder that has not made an entry durable for that long has failed: the session ends (invariant 3). */
   durableMillisMax: 10_000,
   /** So many writes say what the disk's p99 is: then the event loop's own thread may wait for it (store/write-pace.ts). */

@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import type * as z from 'zod';
 import { BaseCommand } from '../../base-command.ts';
 import type { sessionsSchema } from '../../shared/api.ts';
+import { terminalSafeJson } from '../../ui/escape-control.ts';
 
 export default class Sessions extends BaseCommand<typeof Sessions> {
   static override summary = 'List recorded sessions, newest first: yours, or as auditor or administrator all.';
@@ -9,6 +10,7 @@ export default class Sessions extends BaseCommand<typeof Sessions> {
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --resource orders-db --since 2d',
+    '<%= config.bin %> <%= command.id %> --follow --json | jq -r .id',
     '<%= config.bin %> <%= command.id %> --user alice --actor cursor --state interrupted --json',
   ];
   static override enableJsonFlag = true;
@@ -22,18 +24,20 @@ export default class Sessions extends BaseCommand<typeof Sessions> {
     })(),
     since: Flags.string({ description: 'started since: 2h, 3d, 2026-11-22, 2026-11-22T10:00' }),
     until: Flags.string({ description: 'started before: the same' }),
+    follow: Flags.boolean({
+      description: 'then each session that starts, until Ctrl-C',
+      exclusive: ['state', 'since', 'until', 'limit'],
+    }),
     limit: Flags.integer({ description: 'how many', min: 1, max: 1000, default: 50 }),
   };
 
-  async run(): Promise<z.infer<typeof sessionsSchema>> {
+  async run(): Promise<z.infer<typeof sessionsSchema> | undefined> {
     const { flags } = await this.parse(Sessions);
+    if (flags.follow) return this.#follow(flags);
     const { parseWhen } = await import('../../client/parse-time.ts');
     const { user, actor, resource, state, since, until, limit } = flags;
     const query = {
-      ...(user === undefined ? {} : { user }),
-      ...(actor === undefined ? {} : { actor }),
-      ...(resource === undefined ? {} : { resource }),
-      ...(state === undefined ? {} : { state }),
+      ...defined({ user, actor, resource, state }),
       ...(since === undefined ? {} : { since: parseWhen(since, '--since', Date.now()) }),
       ...(until === undefined ? {} : { until: parseWhen(until, '--until', Date.now()) }),
       limit,
@@ -47,4 +51,37 @@ export default class Sessions extends BaseCommand<typeof Sessions> {
     if (body.sessions.length === limit) this.say(`The newest ${limit}; more with --limit or --until.`);
     return body;
   }
+
+  async #follow({ user, actor, resource, ...flags }: Choice): Promise<undefined> {
+    const { followSessions } = await import('../../client/follow-sessions.ts');
+    const { sessionTable } = await import('../../ui/session-table.ts');
+    const { api } = await this.gateway(flags);
+    const stop = new AbortController();
+    process.once('SIGINT', () => stop.abort());
+    const query = defined({ user, actor, resource });
+    let isFirst = true;
+    for await (const session of followSessions(api, query, { everyMillis: 1000, signal: stop.signal })) {
+      const [title, line] = sessionTable([session], Date.now()).split('\n');
+      if (this.jsonEnabled()) process.stdout.write(`${terminalSafeJson(session)}\n`);
+      else this.log(isFirst ? `${title}\n${line}` : line);
+      isFirst = false;
+    }
+  }
+
+  /** Of `--follow` all was written already. */
+  override logJson(json: unknown): void {
+    if (json !== undefined) super.logJson(json);
+  }
 }
+
+interface Choice {
+  user?: string | undefined;
+  actor?: string | undefined;
+  resource?: string | undefined;
+  gateway?: string | undefined;
+  'ca-file'?: string | undefined;
+}
+
+/** Without what was not given. */
+const defined = <T extends object>(given: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as never;

@@ -31,7 +31,8 @@ export interface SessionsIndex {
   kill(id: string, by: string, reason: string | undefined): Promise<void>;
   /** Of a live session those that are durable by now. */
   streams(id: string): Promise<SessionStream[]>;
-  statements(id: string): AsyncIterable<Statement>;
+  /** `following`: also those to come, each when it is answered, until the session ends or the signal aborts. */
+  statements(id: string, following?: AbortSignal): AsyncIterable<Statement>;
   /** As they are on disk. */
   entries(id: string): Promise<AsyncIterable<Uint8Array>>;
   /** The file of `hoop sessions export`. `heldSize`: with a proof from that size of the log on. Of a session that runs, what is anchored by now. */

@@ -1,8 +1,15 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { exportQuerySchema, killSessionSchema, sessionsQuerySchema, type Statement } from '../../shared/api.ts';
+import {
+  exportQuerySchema,
+  killSessionSchema,
+  sessionsQuerySchema,
+  statementsQuerySchema,
+  type Statement,
+} from '../../shared/api.ts';
 import { requireFreshAdmin } from '../identity/authorise.ts';
 import type { Principal } from '../identity/principal.ts';
+import { followedLines } from './followed-lines.ts';
 import { named, parse, principalOf, type ApiContext } from './context.ts';
 
 /** Users see their own sessions; for them, those of others do not exist. */
@@ -58,8 +65,14 @@ export function registerSessions(app: FastifyInstance, { ports, clock }: ApiCont
   });
 
   app.get('/sessions/:id/statements', async (request, reply) => {
+    const { follow } = parse(statementsQuerySchema, request.query);
     const session = await findToRead(request);
-    const lines = Readable.from(ndjson(ports.sessions.statements(session.id)), { objectMode: false });
+    const lines = Readable.from(
+      follow
+        ? followedLines((signal) => ports.sessions.statements(session.id, signal), reply.raw)
+        : ndjson(ports.sessions.statements(session.id)),
+      { objectMode: false },
+    );
     return reply.type('application/x-ndjson; charset=utf-8').send(lines);
   });
 
