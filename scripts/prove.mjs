@@ -6,6 +6,7 @@ import { root } from './set-up.mjs';
 const proofs = {
   differential: { file: 'test/proofs/differential.test.ts', environment: { HOOP_PROVE_SCRIPTS: '50000' } },
   killed: { file: 'test/proofs/killed.test.ts', environment: { HOOP_PROVE_KILLS: '2000' } },
+  simulation: { file: 'test/proofs/simulation.test.ts', environment: { HOOP_PROVE_SEEDS: '10000' } },
   'power-loss': { file: 'test/proofs/power-loss.test.ts', environment: { HOOP_PROVE_STATES: '5000' } },
   'bit-rot': { file: 'test/proofs/bit-rot.test.ts', environment: { HOOP_PROVE_STATES: '2000' } },
   rollover: { file: 'test/proofs/rollover.test.ts', environment: { HOOP_PROVE_STATES: '100000' } },

@@ -3,7 +3,7 @@ import { decodeEntry } from '../recording/entry-codec.ts';
 import { parseSessionId } from '../recording/session-id.ts';
 import type { Clock } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
-import type { Archive } from '../store/archive.ts';
+import type { Archive, ArchivedRecording } from '../store/archive.ts';
 import { catalogRecording } from '../store/catalog-recording.ts';
 import type { Catalog } from '../store/catalog.ts';
 import type { Journal, JournalSession } from '../store/journal.ts';
@@ -33,12 +33,15 @@ export interface Recovered {
 export async function recover(parts: RecoveryParts): Promise<Recovered> {
   const recovered: Recovered = { ordinal: 0, interrupted: 0, damaged: [] };
   parts.catalog.dropLive();
-  const archived = new Set<string>();
-  for await (const { id } of parts.archive.list()) archived.add(id);
+  const archived = new Map<string, ArchivedRecording>();
+  for await (const recording of parts.archive.list()) archived.set(recording.id, recording);
   for (const session of parts.journal.sessions()) {
-    // Archived, and the crash came before the journal had let go of all of it.
-    if (archived.has(session.id)) await parts.journal.forget(session);
-    else await recoverSession(session, parts, recovered);
+    const recording = archived.get(session.id);
+    if (recording) {
+      // The crash came before the journal had let go of all of it.
+      await parts.archive.confirm(recording);
+      await parts.journal.forget(session);
+    } else await recoverSession(session, parts, recovered);
   }
   await completeCatalog(parts, recovered);
   return recovered;

@@ -47,7 +47,9 @@ export class Sealer {
       const { header, body } = await this.#first(session);
       if (body.kind !== 'genesis') throw new Error('a session begins with its genesis entry');
       const place = { id: session.id, ordinal: body.ordinal, startedMicros: header.timeMicros };
-      if (!(await this.#archive.at(place))) {
+      const archived = await this.#archive.at(place);
+      if (archived) await this.#archive.confirm(archived);
+      else {
         await this.#archive.write({ ...place, idBytes: session.idBytes, entries: this.#journal.read(session) });
       }
     } catch (error) {

@@ -49,8 +49,7 @@ export class Archive {
   /** Writes a recording, checking its chain on the way; both files are durable when it resolves. Nothing is left of a failed try. */
   async write(recording: RecordingToArchive): Promise<void> {
     const path = this.#pathOf(recording);
-    const month = dirname(path);
-    for (const folder of [this.#directory, dirname(month), month]) await makeDirectory(folder, this.#disk);
+    await this.#makeMonth(dirname(path));
     const payload = await createFile(`${path}.payload`, this.#disk);
     const chain = await createFile(`${path}.chain`, this.#disk).catch(async (error: unknown) => {
       await payload.abandon();
@@ -79,6 +78,16 @@ export class Archive {
     const path = this.#pathOf(place);
     const size = await this.#disk.sizeOf(`${path}.chain`).catch(() => undefined);
     return size === undefined ? undefined : { id: place.id, ordinal: place.ordinal, path };
+  }
+
+  /** Its files are under their names for good on return: a run that was killed, or a disk that refused, may have left that open. */
+  async confirm({ path }: ArchivedRecording): Promise<void> {
+    await this.#makeMonth(dirname(path));
+    await this.#disk.syncDirectory(dirname(path));
+  }
+
+  async #makeMonth(month: string): Promise<void> {
+    for (const folder of [this.#directory, dirname(month), month]) await makeDirectory(folder, this.#disk);
   }
 
   /** All recordings, in order of their ordinals within a month. */

@@ -30,6 +30,12 @@ export async function clearSegment(
   await writeFileAtomically(path, bytes, disk);
 }
 
+/** Makes a segment anew, of what is durable of it and nothing else; pages that only memory had are on disk then. Nobody may be writing to it. */
+export async function cutSegment(disk: Disk, path: string, end: number): Promise<void> {
+  const bytes = await disk.readFile(path);
+  await writeFileAtomically(path, bytes.subarray(0, end), disk);
+}
+
 /** What a crash left of a segment that was being made anew. */
 export async function removeUnfinished(disk: Disk, directory: string): Promise<void> {
   const names = (await disk.list(directory)).filter((name) => /^\.\d{10}\.journal\.tmp$/.test(name));

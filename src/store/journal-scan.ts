@@ -106,8 +106,13 @@ function nextRecord(bytes: Buffer, at: number, proof: number): number {
 
 const zeros = Buffer.alloc(64 * 1024);
 
+export function isBlank(bytes: Buffer): boolean {
+  const rest = withoutZeros(bytes);
+  return rest.equals(zeros.subarray(0, rest.length));
+}
+
 /** Without whole blocks of zeros at the end: what was made ahead of time and not used yet. */
-export function withoutZeros(bytes: Buffer): Buffer {
+function withoutZeros(bytes: Buffer): Buffer {
   let end = bytes.length;
   while (end >= zeros.length && bytes.subarray(end - zeros.length, end).equals(zeros)) end -= zeros.length;
   return bytes.subarray(0, end);

@@ -3,9 +3,9 @@ import { formatSessionId } from '../recording/session-id.ts';
 import { systemTimers } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
-import { makeDirectory, removeFile, SegmentFile, systemDisk, writeFileAtomically } from './durable.ts';
+import { makeDirectory, removeFile, SegmentFile, systemDisk } from './durable.ts';
 import { GroupCommit, type Batch } from './group-commit.ts';
-import { clearSegment, removeUnfinished, speaksOf } from './journal-clear.ts';
+import { clearSegment, cutSegment, removeUnfinished, speaksOf } from './journal-clear.ts';
 import { extentGapBytes, extentsBefore, readExtents, type Extent } from './journal-extents.ts';
 import {
   encodeMark,
@@ -17,8 +17,9 @@ import {
   segmentNumbers,
 } from './journal-format.ts';
 import type { JournalOptions } from './journal-options.ts';
+import { SegmentUses } from './segment-uses.ts';
 import { WritePace } from './write-pace.ts';
-import { durableEnds, scanSegment, withoutZeros, type JournalFault } from './journal-scan.ts';
+import { durableEnds, isBlank, scanSegment, type JournalFault } from './journal-scan.ts';
 
 /** One session's part of the journal. */
 export interface JournalSession {
@@ -33,8 +34,7 @@ export class Journal {
   readonly #options: Required<JournalOptions>;
   #commit: GroupCommit;
   readonly #sessions = new Map<string, JournalSession>();
-  /** Sessions and readers that need a segment. */
-  readonly #uses = new Map<number, Set<object>>();
+  readonly #uses = new SegmentUses();
   readonly #pace: WritePace;
   readonly #files = new Map<number, Promise<SegmentFile>>();
   readonly faults: JournalFault[] = [];
@@ -156,7 +156,7 @@ export class Journal {
   async *read(session: JournalSession): AsyncGenerator<Buffer> {
     const extents = extentsBefore(session.extents, this.#durableAt);
     const reader = {};
-    for (const { segment } of extents) this.#use(segment, reader);
+    for (const { segment } of extents) this.#uses.add(segment, reader);
     try {
       yield* readExtents(extents, session, (segment) => this.#options.disk.open(this.#path(segment), 'r'));
     } finally {
@@ -179,11 +179,11 @@ export class Journal {
     const user = {};
     for (const segment of (await this.#segmentNumbers()).filter((each) => each < this.#durableAt.segment)) {
       if (!this.#uses.has(segment)) await this.#remove(segment);
-      else this.#use(segment, user);
+      else this.#uses.add(segment, user);
     }
     try {
-      for (const [segment, users] of this.#uses)
-        if (users.has(user)) await clearSegment(this.#options.disk, { path: this.#path(segment), segment }, sessions);
+      for (const segment of this.#uses.of(user))
+        await clearSegment(this.#options.disk, { path: this.#path(segment), segment }, sessions);
     } finally {
       await this.#release(user);
     }
@@ -192,7 +192,7 @@ export class Journal {
   /** Makes durable what was appended and closes the files. */
   async close(): Promise<void> {
     await this.#closeFiles();
-    const unused = this.#uses.size === 0 && !this.#commit.fenced;
+    const unused = this.#uses.isEmpty && !this.#commit.fenced;
     const needless =
       unused && this.faults.length === 0 ? () => true : (segment: number) => segment > this.#writtenSegment;
     await this.#removeSegments(needless).catch(() => undefined); // the next start removes what is left
@@ -311,13 +311,16 @@ export class Journal {
     for (const file of this.#files.values()) void file.then((open) => open.close()).catch(() => undefined);
     this.#at.segment = Math.max(this.#at.segment, ...this.#files.keys());
     this.#files.clear();
-    const { segment: durable } = this.#durableAt;
+    const { segment: durable, offset } = this.#durableAt;
     await this.#removeSegments((segment) => segment > durable);
     for (const session of this.sessions()) {
       session.extents.splice(0, Infinity, ...extentsBefore(session.extents, this.#durableAt));
+      this.#uses.release(session, (segment) => session.extents.some((extent) => extent.segment === segment));
       if (session.extents.length === 0) this.#sessions.delete(session.id);
     }
-    for (const segment of [...this.#uses.keys()].filter((used) => used > durable)) this.#uses.delete(segment);
+    const path = this.#path(durable);
+    if (this.#uses.has(durable)) await cutSegment(this.#options.disk, path, offset);
+    else if (durable > 0) await removeFile(path, this.#options.disk);
   }
 
   // ── which segments are needed ─────────────────────────────────────────────
@@ -327,21 +330,11 @@ export class Journal {
     const near = last && last.segment === segment && offset - last.end < extentGapBytes && last.start >= readableFrom;
     if (near) last.end = offset + bytes;
     else session.extents.push({ segment, start: offset, end: offset + bytes });
-    if (last?.segment !== segment) this.#use(segment, session);
-  }
-
-  #use(segment: number, user: object): void {
-    const users = this.#uses.get(segment) ?? new Set();
-    users.add(user);
-    this.#uses.set(segment, users);
+    if (last?.segment !== segment) this.#uses.add(segment, session);
   }
 
   async #release(user: object): Promise<void> {
-    for (const [segment, users] of this.#uses) {
-      if (!users.delete(user) || users.size > 0) continue;
-      this.#uses.delete(segment);
-      if (segment < this.#durableAt.segment) await this.#remove(segment);
-    }
+    for (const segment of this.#uses.release(user)) if (segment < this.#durableAt.segment) await this.#remove(segment);
   }
 
   async #remove(segment: number): Promise<void> {
@@ -382,9 +375,9 @@ export class Journal {
       this.#at = { segment, offset: scan.end, bytes: bytes.length };
       if (scan.header && !this.#uses.has(segment) && scan.faults.length === 0)
         await removeFile(this.#path(segment), this.#options.disk);
-      // Nothing says that its end was ever synced: a run that was killed may have left it in memory only, or its disk refused it.
-      else if (scan.header && !ends.has(segment))
-        await writeFileAtomically(this.#path(segment), withoutZeros(bytes), this.#options.disk);
+      // Its end may be in memory only (a run that was killed), and what lies behind its end must never count (a failed sync).
+      else if (scan.header && !(ends.has(segment) && isBlank(bytes.subarray(scan.end))))
+        await cutSegment(this.#options.disk, this.#path(segment), scan.end);
     }
   }
 
