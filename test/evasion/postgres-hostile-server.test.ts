@@ -87,7 +87,7 @@ describe('in its login (CVE-2026-6664, CVE-2026-6665, CVE-2026-6666)', () => {
       const credentials = { user: 'app', password: 'a resource secret', database: 'orders' };
       const address = `127.0.0.1:${server.port}`;
       const connecting = backend.connect({
-        dial: () => dial({ name: 'orders', protocol: 'postgres', address, results: 'digest', credentials, tls }),
+        dial: () => dial({ address, tls }),
         tlsMode: 'prefer',
         credentials,
         startup: { parameters: {} },

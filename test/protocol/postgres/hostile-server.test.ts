@@ -27,11 +27,7 @@ async function meet(script: (Uint8Array | string)[], tlsMode: TlsMode = 'disable
     .connect({
       dial: () =>
         dial({
-          name: 'orders',
-          protocol: 'postgres',
           address: `127.0.0.1:${server.port}`,
-          results: 'digest',
-          credentials: { user: 'app' },
           tls: { mode: tlsMode },
         }),
       tlsMode,
