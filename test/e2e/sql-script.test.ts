@@ -261,3 +261,39 @@ describe.runIf(hasPsql)('a recorded session as a script for psql does the same a
     expect((await contents('again')).u).toEqual([{ id: 2, note: null }]);
   });
 });
+
+describe('the entries of a recording over the API', () => {
+  const read = async (bytes: Buffer, id: string, pieceBytes = 7) => {
+    const entries = async function* () {
+      for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+    };
+    let count = 0;
+    for await (const _ of recordedEntries({ entries: async () => entries() }, id)) count++;
+    return count;
+  };
+
+  test('are read in whatever pieces they come; what was changed or cut off on the way shows', async () => {
+    const client = await viaHoop();
+    await client.query('select 1');
+    await client.end();
+    await connected.close();
+    const api = apiOf(stack.gateway, alice);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of await api.entries(connected.session)) pieces.push(piece);
+    const bytes = Buffer.concat(pieces);
+    const whole = await read(bytes, connected.session);
+    expect(whole).toBeGreaterThan(4);
+    expect(await read(bytes, connected.session, bytes.length)).toBe(whole);
+    await expect(read(bytes.subarray(0, -3), connected.session)).rejects.toThrow(/cut off in the middle of an entry/);
+    const changed = Buffer.from(bytes);
+    changed[changed.length - 2]! ^= 1;
+    await expect(read(changed, connected.session)).rejects.toMatchObject({ code: 'HOOP_RECORD_DAMAGED' });
+    await expect(read(Buffer.alloc(64, 0xff), connected.session)).rejects.toThrow(/something that is no entry/);
+  });
+
+  test('are not there for somebody else', async () => {
+    await stack.addUser('bob');
+    const bob = apiOf(stack.gateway, await stack.signIn('bob'));
+    await expect(bob.entries(connected.session)).rejects.toMatchObject({ code: 'HOOP_NOT_FOUND' });
+  });
+});
