@@ -118,6 +118,11 @@ export class RerunStream {
     return sync && sync.seq < oldest ? sync : undefined;
   }
 
+  /** It waits for something that has to be sent first. */
+  giveUpSync(): void {
+    this.#syncs.shift();
+  }
+
   /** Resolves true when it holds, or the stream is over; false after `millisMax`, or when the signal aborts. */
   async until(holds: () => boolean, { millisMax = Infinity, signal }: Partial<Patience> = {}): Promise<boolean> {
     const deadline = performance.now() + millisMax;

@@ -6,6 +6,7 @@ import type { RerunEnd, RerunStatement, SkipReason } from '../../recording/rerun
 import { statementsOf } from '../../recording/timeline.ts';
 import type { Statement } from '../../shared/api.ts';
 import { UserError } from '../../shared/errors.ts';
+import { LookAhead } from './look-ahead.ts';
 import { RerunStream, type Patience } from './rerun-stream.ts';
 import type { Survey } from './survey.ts';
 
@@ -19,7 +20,23 @@ export interface RerunPace {
   courtesyMax: number;
 }
 
-const defaultPace: RerunPace = { gapMax: 200, patienceMax: 10_000, courtesyMax: 1000 };
+const defaultPace: RerunPace = { gapMax: 200, patienceMax: 5000, courtesyMax: 1000 };
+
+/**
+ * A statement is sent when its answer is the next one, although it may have been sent earlier: two that were sent within a moment raced for
+ * the same locks, and only the order of their answers says who was first (PostgreSQL lets newcomers pass those that wait). It is sent
+ * before, as it was, where the record shows that it had been under way for so long: its snapshot is then as old as it was.
+ */
+const heldMicrosMax = 2_000_000;
+/** An answer that takes longer may need what is held back: the one whose answer comes next. */
+const heldMillisMin = 250;
+
+/** What was recorded of a stream and is not sent yet. */
+interface Held {
+  seq: number;
+  timeMicros: number;
+  acts: (() => Promise<void>)[];
+}
 
 export interface RerunParts {
   session: string;
@@ -60,6 +77,9 @@ class Rerun {
   readonly #pace: RerunPace;
   readonly #streams = new Map<number, RerunStream>();
   readonly #ran = new Map<number, OutcomeEvent>();
+  readonly #ahead: LookAhead;
+  /** In the order of the recording. */
+  readonly #held = new Map<number, Held>();
   /** When the last statement was sent: in the recording. */
   #sentMicros = 0;
   readonly end: RerunEnd = { reason: 'done', outOfOrder: [], openTransactions: [] };
@@ -67,21 +87,24 @@ class Rerun {
   constructor(parts: RerunParts) {
     this.#parts = parts;
     this.#pace = parts.pace ?? defaultPace;
+    this.#ahead = new LookAhead(parts.entries());
   }
 
   /** The recording's entries, each when it has been done again. */
   async *entries(): AsyncGenerator<Entry> {
     const { until = Infinity, signal } = this.#parts;
     try {
-      for await (const entry of this.#parts.entries()) {
+      for await (const entry of this.#ahead) {
         if (signal.aborted) break;
         if (entry.header.seq >= until) {
+          await this.#releaseAll();
           if (!this.#isRunning) break;
           if (entry.body.kind !== 'outcome' || !this.#isSent(entry.header.stream, entry.body.of)) continue;
         }
         await this.#again(entry);
         if (!signal.aborted) yield entry;
       }
+      if (!signal.aborted) await this.#releaseAll();
     } catch (error) {
       // Before anything was sent it is an error like any other; later there is something to report.
       if (!(error instanceof UserError) || error.code !== 'HOOP_RESOURCE_UNREACHABLE' || this.#sentMicros === 0)
@@ -133,7 +156,7 @@ class Rerun {
   async #again({ header, body }: Entry): Promise<void> {
     const stream = this.#streams.get(header.stream);
     if (body.kind === 'statement') await this.#statement(header, body);
-    else if (body.kind === 'data') await this.#bytes(stream, body.of, body.bytes);
+    else if (body.kind === 'data') await this.#bytes(header.stream, body.of, body.bytes);
     else if (body.kind === 'outcome' && stream) await this.#outcome(stream, header, body);
     else if (body.kind === 'stream-close') await this.#close(header.stream);
     else if (body.kind === 'stream-open' || body.kind === 'state') await this.#open(header);
@@ -160,19 +183,56 @@ class Rerun {
   }
 
   async #statement(header: EntryHeader, event: StatementEvent): Promise<void> {
-    const { survey } = this.#parts;
+    const { skips } = this.#parts.survey;
+    const skip = skips.get(header.seq) ?? (event.of === undefined ? undefined : skips.get(event.of));
+    if (skip && !(skip.hasFailed && event.expectsOutcome)) return;
+    for (const [number, { timeMicros }] of this.#held)
+      if (timeMicros <= header.timeMicros - heldMicrosMax) await this.#release(number);
+    const act = () => this.#send(header, event, skip !== undefined);
+    const held = this.#held.get(header.stream);
+    if (held) held.acts.push(act);
+    else if (event.expectsOutcome && (await this.#isOvertaken(header.stream)))
+      this.#held.set(header.stream, { seq: header.seq, timeMicros: header.timeMicros, acts: [act] });
+    else await act();
+  }
+
+  /** The next that came back in the recording came back on another stream. */
+  async #isOvertaken(number: number): Promise<boolean> {
+    if (this.#streams.size < 2) return false;
+    const next = await this.#ahead.find(({ body }) => body.kind === 'outcome' || body.kind === 'data');
+    return next !== undefined && next.header.stream !== number;
+  }
+
+  async #release(number: number): Promise<void> {
+    const { acts } = this.#held.get(number) ?? { acts: [] };
+    this.#held.delete(number);
+    for (const act of acts) await act();
+  }
+
+  /** The one that was answered next. */
+  async #releaseNext(): Promise<void> {
+    const held = new Map([...this.#held].map(([number, { seq }]) => [seq, number]));
+    const next = await this.#ahead.find(({ body }) => body.kind === 'outcome' && held.has(body.of));
+    const [oldest] = this.#held.keys();
+    const number = next?.body.kind === 'outcome' ? held.get(next.body.of) : oldest;
+    if (number !== undefined) await this.#release(number);
+  }
+
+  async #releaseAll(): Promise<void> {
+    for (const [number] of this.#held) await this.#release(number);
+  }
+
+  async #send(header: EntryHeader, event: StatementEvent, isSkipped: boolean): Promise<void> {
     const { seq, stream: number } = header;
     const stream = this.#streams.get(number);
-    const skip = survey.skips.get(seq) ?? (event.of === undefined ? undefined : survey.skips.get(event.of));
-    if (skip && !(skip.hasFailed && event.expectsOutcome)) return;
     if (!stream || stream.isOver) throw targetLost(number, seq);
     await this.#turn(number, header);
-    if (skip) return this.#failInstead(stream, seq, event);
-    const bytes = survey.protocol.again.encode(event);
+    if (isSkipped) return this.#failInstead(stream, seq, event);
+    const bytes = this.#parts.survey.protocol.again.encode(event);
     if (!bytes) return;
     if (event.expectsOutcome) this.#wasSent.add(seq);
     await stream.send(seq, event, bytes);
-    this.#sentMicros = header.timeMicros;
+    this.#sentMicros = Math.max(this.#sentMicros, header.timeMicros);
   }
 
   /** So that its transaction and its pipeline are where they were after it had failed. */
@@ -182,18 +242,32 @@ class Rerun {
     await stream.send(seq, { verb: failure.verb, expectsOutcome: true }, failure.bytes);
   }
 
-  async #bytes(stream: RerunStream | undefined, of: number, bytes: Uint8Array): Promise<void> {
+  async #bytes(number: number, of: number, bytes: Uint8Array): Promise<void> {
     if (this.#parts.survey.skips.has(of)) return;
+    await this.#release(number); // its COPY had begun
+    const stream = this.#streams.get(number);
     if (stream && !stream.isOver) await stream.sendBytes(bytes);
   }
 
   async #outcome(stream: RerunStream, { stream: number }: EntryHeader, body: OutcomeEvent): Promise<void> {
-    const isSettled = await stream.settled(body.of, this.#patienceFor(body));
+    await this.#release(number);
+    const isSettled = await this.#settled(stream, body);
     if (this.#parts.signal.aborted) return; // it still runs, and is to be cancelled
     if (!isSettled && body.status !== 'unknown' && this.#streams.get(number) === stream)
       this.end.outOfOrder.push(body.of);
     stream.hasEnded(body.of);
     if (this.#parts.survey.skips.has(body.of)) this.#ran.delete(body.of);
+  }
+
+  async #settled(stream: RerunStream, body: OutcomeEvent): Promise<boolean> {
+    const { millisMax, signal } = this.#patienceFor(body);
+    const soon = Math.min(millisMax, Math.max(heldMillisMin, (3 * (body.durationMicros ?? 0)) / 1000));
+    while (this.#held.size > 0) {
+      if (await stream.settled(body.of, { millisMax: soon, signal })) return true;
+      if (signal.aborted) return false;
+      await this.#releaseNext();
+    }
+    return stream.settled(body.of, { millisMax, signal });
   }
 
   #patienceFor({ status, durationMicros = 0 }: OutcomeEvent): Patience {
@@ -202,10 +276,13 @@ class Rerun {
     if (status === 'unknown') return { millisMax: courtesyMax, signal };
     // Alone, or without an end that was asked for, there is nothing that could be done meanwhile.
     const isAlone = this.#streams.size < 2 && until === undefined;
-    return { millisMax: isAlone ? Infinity : Math.max(patienceMax, (3 * durationMicros) / 1000), signal };
+    // Once the order is lost, waiting does not bring it back.
+    const patience = this.end.outOfOrder.length > 0 ? courtesyMax : patienceMax;
+    return { millisMax: isAlone ? Infinity : Math.max(patience, (3 * durationMicros) / 1000), signal };
   }
 
   async #close(number: number): Promise<void> {
+    await this.#release(number);
     const stream = this.#streams.get(number);
     this.#streams.delete(number);
     await stream?.close();
@@ -220,7 +297,7 @@ class Rerun {
     for (const other of others) {
       const due = other.dueSync;
       const millisMax = due?.hasRun ? patienceMax : courtesyMax;
-      if (due) await other.until(() => other.dueSync?.seq !== due.seq, { millisMax, signal });
+      if (due && !(await other.until(() => other.dueSync?.seq !== due.seq, { millisMax, signal }))) other.giveUpSync();
     }
     const running = others.find(({ isRunning }) => isRunning);
     const gapMillis = Math.min(gapMax, (header.timeMicros - this.#sentMicros) / 1000);
