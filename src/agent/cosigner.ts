@@ -2,6 +2,7 @@ import { parseCheckpoint, type Checkpoint } from '../recording/checkpoint.ts';
 import { consistencyHolds, emptyRoot } from '../recording/merkle.ts';
 import { formatSignature, parseVerifierKey } from '../recording/note.ts';
 import { followRollovers, isSignedInTime } from '../recording/rollover.ts';
+import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import type { WitnessCheckpoint, WitnessCosigned, WitnessDeclined } from '../shared/witness-messages.ts';
 import { readWitnessedLog, writeWitnessedLog, type WitnessedLogState } from '../store/witness-log.ts';
@@ -29,6 +30,9 @@ export class Cosigner {
   #state: WitnessedLogState | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
+  /** When entries came first since the last offer. */
+  #sinceMillis: number | undefined;
+  #isSaid = false;
 
   private constructor(stateDir: string, parts: { key: AgentKey; log: Log; state: WitnessedLogState | undefined }) {
     this.#stateDir = stateDir;
@@ -56,8 +60,26 @@ export class Cosigner {
     });
   }
 
+  /** A new link: nothing was offered on it yet. */
+  linked(): void {
+    this.#sinceMillis = undefined;
+    this.#isSaid = false;
+  }
+
+  /** Entries came, at that monotonic time: the log that they go into has to be offered before long. */
+  sawEntries(nowMillis: number): void {
+    this.#sinceMillis ??= nowMillis;
+    if (this.#isSaid || nowMillis - this.#sinceMillis < limits.uncosignedMillisMax) return;
+    this.#isSaid = true;
+    this.#log.error(
+      { cosigned: this.size },
+      'ALARM: the gateway shows entries and offers no checkpoint of its log to cosign',
+    );
+  }
+
   /** One after the other. Rejects only where the memory cannot be written: then nothing is signed. */
   async answer(offer: WitnessCheckpoint): Promise<WitnessCosigned | WitnessDeclined> {
+    this.#sinceMillis = undefined;
     if (this.#waiting >= waitingMax) throw new Error('it asks for more cosignatures than can be given');
     return this.#next(async () => {
       try {
@@ -65,6 +87,7 @@ export class Cosigner {
       } catch (error) {
         if (!(error instanceof Declined)) throw error;
         const { verdict, message: why } = error;
+        this.#isSaid = true; // no more is offered on this link, and the reason is said here
         this.#log.error(
           { verdict, why },
           'ALARM: the gateway’s log is not the one that was witnessed; nothing more of it is cosigned',

@@ -53,7 +53,7 @@ export class Cosigning {
   /** An agent has linked; until its feed closes it is asked to cosign. */
   attend(feed: WitnessFeed, agent: string, publicKey: string): void {
     const key = agentWitnessKey(Buffer.from(publicKey, 'base64url'));
-    const attending: Attending = { feed, agent, key, before: undefined, offered: undefined };
+    const attending: Attending = { feed, agent, key, before: undefined, offered: undefined, again: false };
     this.#attending.set(feed, attending);
     this.#declined.delete(key.name);
     feed.showLog(this.#parts.log.verifierKey);
@@ -61,6 +61,7 @@ export class Cosigning {
       attending.before = cosigned;
       this.#aside(attending, this.#offerNow(attending));
     };
+    feed.onShown = () => this.#aside(attending, this.#offerNow(attending)); // an offer follows whatever is shown
     feed.onCosigned = (cosigned) => this.#aside(attending, this.#take(attending, cosigned));
     feed.onDeclined = (declined) => this.#wasDeclined(attending, declined);
     void feed.closed.then(() => {
@@ -141,12 +142,13 @@ export class Cosigning {
 
   async #offerNow(attending: Attending): Promise<void> {
     const note = await this.#parts.log.checkpointNow;
-    if (note !== undefined) await this.#offer(attending, note, this.#parts.log.signedSize);
+    if (note !== undefined) await this.#offer(attending, note, parseCheckpoint(note).checkpoint.size);
   }
 
   /** One at a time: the next one follows the answer. */
   async #offer(attending: Attending, note: string, size: number): Promise<void> {
     const { before, offered, feed } = attending;
+    attending.again = offered !== undefined;
     if (before === undefined || offered !== undefined) return;
     attending.offered = { note, size };
     const proof = before < size ? await consistencyProof(before, size, this.#parts.log.store.readHash) : [];
@@ -181,7 +183,7 @@ export class Cosigning {
     attending.before = offered.size;
     attending.offered = undefined;
     for (const wake of this.#waiting) wake();
-    if (this.#parts.log.signedSize > offered.size) await this.#offerNow(attending);
+    if (attending.again || this.#parts.log.signedSize > offered.size) await this.#offerNow(attending);
   }
 
   #wasDeclined({ agent, key }: Attending, { verdict, why }: WitnessDeclined): void {
@@ -212,6 +214,8 @@ interface Attending {
   before: number | undefined;
   /** What it was asked to cosign, and has not answered. */
   offered: { note: string; size: number } | undefined;
+  /** There is something to offer when it has answered. */
+  again: boolean;
 }
 
 const fileOf = (keyName: string): string => keyName.slice(keyName.indexOf('/') + 1);

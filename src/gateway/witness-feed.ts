@@ -38,6 +38,8 @@ export class WitnessFeed {
   onRefused: (refused: Refused) => void = () => undefined;
   /** Called with the agent's first words: how many leaves of the log it has cosigned; undefined in an agent that does not. */
   onOpen: (cosigned: number | undefined) => void = () => undefined;
+  /** Called when the agent has been shown what it asked for. */
+  onShown: () => void = () => undefined;
   onCosigned: (cosigned: WitnessCosigned) => void = () => undefined;
   onDeclined: (declined: WitnessDeclined) => void = () => undefined;
   /** A session's entries, once it has ended; undefined when there is no recording of it. */
@@ -91,8 +93,9 @@ export class WitnessFeed {
 
   #opened(sessions: string[], cosigned: number | undefined): void {
     this.onOpen(cosigned);
-    void this.#showAgain(sessions).catch((error: unknown) =>
-      this.#log.error({ error: String(error) }, 'the agent could not be shown what was recorded'),
+    void this.#showAgain(sessions).then(
+      () => this.onShown(),
+      (error: unknown) => this.#log.error({ error: String(error) }, 'the agent could not be shown what was recorded'),
     );
   }
 

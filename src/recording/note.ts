@@ -55,7 +55,8 @@ export function parseVerifierKey(text: string): VerifierKey | undefined {
 export const formatSignature = ({ name, keyId: id, bytes }: NoteSignature): string =>
   `— ${name} ${Buffer.concat([id, bytes]).toString('base64')}\n`;
 
-export const formatNote = ({ text, signatures }: Note): string => `${text}\n${signatures.map(formatSignature).join('')}`;
+export const formatNote = ({ text, signatures }: Note): string =>
+  `${text}\n${signatures.map(formatSignature).join('')}`;
 
 /** Throws RangeError on anything that is no note. Says nothing about whether a signature holds. */
 export function parseNote(note: string): Note {

@@ -62,6 +62,8 @@ export const limits = {
   witnessEntries: 64,
   /** How long an export waits for its agent's cosignature: agents answer at once, and a person waits. */
   cosignatureMillisMax: 2_000,
+  /** Entries without a checkpoint to cosign for so long: a log is signed every second, so its gateway keeps it from its witness. */
+  uncosignedMillisMax: 60_000,
   /** A payload that the agent is given to check; of a larger one it gets the header, so that its memory stays flat. */
   witnessPayloadBytesMax: 256 * 1024,
   /** One message between gateway and witness: such an entry, or the heads of all sessions that an agent has open. */

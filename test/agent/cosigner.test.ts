@@ -137,6 +137,17 @@ test('where it cannot be remembered, it is not signed', async () => {
   expect(cosigner.size).toBe(4);
 });
 
+test('a gateway that shows entries for a minute, and no checkpoint, is said to; one that offers them is not', async () => {
+  const alarms = () => said.filter((line) => line.startsWith('ALARM'));
+  cosigner.linked();
+  for (let millis = 0; millis < 59_000; millis += 1000) cosigner.sawEntries(millis);
+  await cosigner.answer(await shown.offer(0, 4));
+  for (let millis = 59_000; millis < 118_000; millis += 1000) cosigner.sawEntries(millis);
+  expect(alarms()).toEqual([]);
+  for (let millis = 118_000; millis < 300_000; millis += 1000) cosigner.sawEntries(millis);
+  expect(alarms()).toEqual([expect.stringContaining('offers no checkpoint')]);
+});
+
 test('a key that the pinned one has signed over to is taken, another one is not', async () => {
   const logged = await startLoggedRecorder();
   rmSync(join(folder, 'witnessed-log.json'));
