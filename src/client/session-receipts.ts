@@ -1,12 +1,20 @@
 import { formatSessionId } from '../recording/session-id.ts';
-import { readReceipt, type Receipt } from '../recording/receipts.ts';
+import { newestCheckpoint, readReceipt, type Receipt } from '../recording/receipts.ts';
 import type { LogKey } from '../recording/rollover.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
+import { pause } from '../shared/pause.ts';
 import type { ConnectionState } from './connected-resource.ts';
 import { pinnedLogKeys, trustedLogKeys } from './log-key.ts';
 import type { OpenedGateway } from './open-gateway.ts';
-import { awaitedSessions, awaitReceipts, keepReceipt, keptReceipt, type ReceiptKind } from './receipt-store.ts';
+import {
+  awaitedSessions,
+  awaitReceipts,
+  keepReceipt,
+  keptReceipt,
+  readReceiptFiles,
+  type ReceiptKind,
+} from './receipt-store.ts';
 
 export interface ReceiptsParts {
   gateway: OpenedGateway;
@@ -23,6 +31,7 @@ export class SessionReceipts {
   readonly #known = new Set<string>();
   #awaiting: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  #hasShrunk = false;
 
   constructor(parts: ReceiptsParts) {
     this.#parts = parts;
@@ -42,10 +51,19 @@ export class SessionReceipts {
   async settle(): Promise<void> {
     clearTimeout(this.#timer);
     if (this.#known.size === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise((resolve) => (timer = setTimeout(resolve, limits.receiptsMillisMax)));
-    await Promise.race([this.#fetchAll().catch(ignored), late]);
-    clearTimeout(timer);
+    const late = AbortSignal.timeout(limits.receiptsMillisMax);
+    const isLate = new Promise((resolve) => late.addEventListener('abort', resolve, { once: true }));
+    await Promise.race([this.#fetchUntilEnded(late).catch(ignored), isLate]);
+  }
+
+  /** The gateway says goodbye as soon as the seal is durable; its catalog may hear of the end a moment later. */
+  async #fetchUntilEnded(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#fetchAll();
+      const awaited = await awaitedSessions(this.#parts.gateway.url, limits.receiptsAtOnceMax);
+      if (!awaited.some((session) => this.#known.has(session))) return;
+      await pause(retryMillis, signal);
+    }
   }
 
   /** Where no key was pinned (HOOP_TOKEN alone) no receipt could be told from a forged one. */
@@ -59,10 +77,13 @@ export class SessionReceipts {
     const { url, send } = this.#parts.gateway;
     const trusted = await trustedLogKeys(url, send);
     if (!trusted) return;
-    for (const session of await awaitedSessions(url, limits.receiptsAtOnceMax)) await this.#fetch(session, trusted);
+    const newest = newestCheckpoint(await readReceiptFiles(), trusted)?.checkpoint.size ?? 0;
+    for (const session of await awaitedSessions(url, limits.receiptsAtOnceMax))
+      await this.#fetch(session, { keys: trusted, newest });
   }
 
-  async #fetch(session: string, keys: readonly LogKey[]): Promise<void> {
+  /** `newest`: leaves that this machine has seen the log to have before it asked. */
+  async #fetch(session: string, { keys, newest }: { keys: readonly LogKey[]; newest: number }): Promise<void> {
     const given = await this.#parts.gateway.api.receipts(session).catch((error: unknown) => {
       if (!(error instanceof UserError) || error.code !== 'HOOP_NOT_FOUND') throw error;
       return undefined;
@@ -72,9 +93,19 @@ export class SessionReceipts {
       const proof = given[kind];
       if (proof === null || (await keptReceipt(session, kind)) !== undefined) continue;
       const receipt = readReceipt(proof, keys);
+      if (receipt && receipt.signed.checkpoint.size < newest) this.#shrunk();
       if (receipt && isOf(receipt, session, kind)) await keepReceipt(session, kind, proof);
       else this.#parts.say(`The gateway’s receipt of session ${session} does not hold: ask who runs the gateway.`);
     }
+  }
+
+  /** Said once: somebody has put back an old copy, or shows this machine another log. */
+  #shrunk(): void {
+    if (this.#hasShrunk) return;
+    this.#hasShrunk = true;
+    this.#parts.say(
+      'The gateway’s log is shorter than a receipt that this machine has: ask who runs the gateway, and verify its data directory.',
+    );
   }
 
   async #lost(session: string): Promise<void> {
@@ -89,6 +120,8 @@ const endKinds: ReadonlySet<string> = new Set(['close', 'interrupted']);
 
 const isOf = ({ leaf }: Receipt, session: string, kind: ReceiptKind): boolean =>
   formatSessionId(leaf.subject) === session && (kind === 'open' ? leaf.kind === 'open' : endKinds.has(leaf.kind));
+
+const retryMillis = 200;
 
 /** The next session asks again. */
 const ignored = (): void => undefined;

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseCheckpoint } from '../recording/checkpoint.ts';
 import { keyTypes, parseVerifierKey, type VerifierKey } from '../recording/note.ts';
-import { readReceipts, type Receipt } from '../recording/receipts.ts';
-import { followRollovers, type LogKey, type SignedCheckpoint } from '../recording/rollover.ts';
+import { newestCheckpoint, readReceipts, type Receipt } from '../recording/receipts.ts';
+import { followRollovers, type LogKey } from '../recording/rollover.ts';
 import { formatSessionId } from '../recording/session-id.ts';
 import { parseKeys, type Trust } from '../recording/verify-checkpoint.ts';
 import { isWitnessList, parseWitnessList, type WitnessList } from '../recording/witness-list.ts';
@@ -72,7 +72,7 @@ async function verifyFromGateway(request: VerifyRequest, trust: Trust): Promise<
     (error: unknown) => lostSession(target, receipts, error),
   );
   if (typeof id !== 'string') return id;
-  const newest = trust.held ?? trust.seen?.checkpoint ?? newestOf(receipts);
+  const newest = trust.held ?? trust.seen?.checkpoint ?? newestCheckpoint(trust.receipts ?? [], keys);
   const folder = await mkdtemp(join(tmpdir(), 'hoop-verify-'));
   try {
     const file = join(folder, 'export.tar');
@@ -86,9 +86,6 @@ async function verifyFromGateway(request: VerifyRequest, trust: Trust): Promise<
 
 const givenLogKeys = ({ keys, rollovers = [] }: Trust): LogKey[] =>
   keys[0] ? followRollovers(keys[0], rollovers).keys : [];
-
-const newestOf = (receipts: readonly Receipt[]): SignedCheckpoint | undefined =>
-  receipts.map(({ signed }) => signed).toSorted((a, b) => b.checkpoint.size - a.checkpoint.size)[0];
 
 /** The gateway does not know it, and there is a receipt of it: that is a verdict, and no mistake in typing. */
 function lostSession(target: string, receipts: readonly Receipt[], error: unknown): VerifyReport {

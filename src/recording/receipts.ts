@@ -29,6 +29,25 @@ export function readReceipt(text: string, keys: readonly LogKey[]): Receipt | un
 export const readReceipts = (texts: readonly string[], keys: readonly LogKey[]): Receipt[] =>
   texts.map((text) => readReceipt(text, keys)).filter((receipt) => receipt !== undefined);
 
+/** The checkpoint over the most leaves that a receipt has. Of many receipts, few are checked. */
+export function newestCheckpoint(texts: readonly string[], keys: readonly LogKey[]): SignedCheckpoint | undefined {
+  const claimed = texts.map((text) => ({ text, size: claimedSize(text) }));
+  for (const { text } of claimed.toSorted((a, b) => b.size - a.size)) {
+    const receipt = readReceipt(text, keys);
+    if (receipt) return receipt.signed;
+  }
+  return undefined;
+}
+
+function claimedSize(text: string): number {
+  try {
+    return parseCheckpoint(parseTlogProof(text).checkpoint).checkpoint.size;
+  } catch (error) {
+    if (error instanceof RangeError) return -1;
+    throw error;
+  }
+}
+
 /** The leaves about a session that its receipts add to those of the log that is there: none, unless that is another log. */
 export function addReceipts(leaves: readonly Leaf[], receipts: readonly Receipt[], session: Uint8Array): Leaf[] {
   const known = new Set(leaves.map((leaf) => encodeLeaf(leaf).toString('hex')));

@@ -128,10 +128,10 @@ function tiedToKeys(texts: Map<string, string>, checkpoint: Checkpoint, rollover
   return rollovers.flatMap((rollover): Verdict[] => {
     const { size: before, root: rootBefore } = rollover.checkpoint;
     const isTied = (text: string): boolean => {
-      const proof = before === size ? [] : parseConsistency(text, before);
+      const proof = parseConsistency(text, before);
       return proof !== undefined && consistencyHolds({ before, size, proof, rootBefore, root });
     };
-    if (before > size || own.some(isTied)) return [];
+    if (before > size || (before === size && root.equals(rootBefore)) || own.some(isTied)) return [];
     return [{ verdict: 'FORK', at: before, why: 'the log does not begin with what an earlier key has signed' }];
   });
 }

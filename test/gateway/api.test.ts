@@ -97,6 +97,7 @@ describe('roles', () => {
     ['DELETE', '/agents/db-agent'],
     ['POST', '/agents/db-agent/join-token'],
     ['POST', '/tokens', { user: 'root', ttlSeconds: 3600 }],
+    ['POST', '/log/key'],
   ];
   it.each(adminOnly)('%s %s is for administrators', async (method, path, body) => {
     for (const person of [alice, audit]) {
@@ -139,7 +140,9 @@ describe('an administrative act', () => {
     };
     const refused = await late('POST', '/users', { name: 'late' });
     const read = await late('GET', '/users');
+    const key = await late('POST', '/log/key', {});
     gateway.clock.aheadSeconds = 0;
+    expect(key.body.error.code).toBe('HOOP_FRESH_SIGN_IN');
     expect(refused.status).toBe(401);
     expect(refused.body.error).toMatchObject({ code: 'HOOP_FRESH_SIGN_IN', next: 'run: hoop login' });
     expect(refused.challenge).toContain('insufficient_user_authentication');
@@ -312,7 +315,7 @@ describe('sessions', () => {
   });
 
   it('of others cannot be told from ones that do not exist', async () => {
-    for (const path of ['', '/statements']) {
+    for (const path of ['', '/statements', '/receipts', '/export']) {
       const hidden = await bob.call('GET', `/sessions/aaaa1111${path}`);
       const absent = await bob.call('GET', `/sessions/ffff9999${path}`);
       expect([hidden.status, absent.status]).toEqual([404, 404]);

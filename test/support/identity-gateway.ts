@@ -65,6 +65,8 @@ export async function startTestGateway(
   const ports: ApiPorts = {
     agents: { online: (name) => online.get(name), disconnect: (name) => void online.delete(name) },
     sessions: listedSessions(sessions, statements),
+    logKey: { rollOver: () => Promise.resolve({ before: 'old', key: 'new' }) },
+    receipts: ({ id }) => Promise.resolve({ session: id, open: 'proof', end: null }),
     recordAct: ({ act, by, subject }) => void acts.push(`${by.user} ${act} ${JSON.stringify(subject)}`),
   };
   const log = { info: write, warn: write, error: write };
@@ -104,7 +106,10 @@ export async function startTestGateway(
 function listedSessions(sessions: Session[], statements: Map<string, Statement[]>): ApiPorts['sessions'] {
   const seenBy = (user?: string) => sessions.filter((session) => user === undefined || session.user === user);
   return {
-    list: (query, user) => seenBy(user).filter((one) => query.user === undefined || one.user === query.user),
+    list: (query, user) => ({
+      sessions: seenBy(user).filter((one) => query.user === undefined || one.user === query.user),
+      next: null,
+    }),
     find(id, user) {
       const found = seenBy(user).find((session) => session.id.startsWith(id));
       if (found) return found;
