@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.ts';
 
 export default defineConfig({
+  // As it is built: React's production build, which is what draws, has no other.
+  esbuild: { jsx: 'automatic', jsxDev: false },
   test: {
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
     reporters: [process.env['CI'] ? 'verbose' : 'default', './test/support/summary-reporter.ts'],

@@ -65,10 +65,9 @@ export default class Replay extends BaseCommand<typeof Replay> {
     const { stdin, stdout } = process;
     if (!stdin.isTTY || !stdout.isTTY)
       throw new UserError('HOOP_USAGE', '--play needs a terminal', { next: 'leave it out to have it written' });
-    const [{ play }, { verifyApart }] = await Promise.all([
-      import('../ui/player/play.tsx'),
-      import('../client/verify-apart.ts'),
-    ]);
+    await (await import('../ui/load-ink.ts')).loadInk();
+    const { play } = await import('../ui/player/play.tsx');
+    const { verifyApart } = await import('../client/verify-apart.ts');
     const over = new AbortController();
     const chosen = [...(flags.gateway ? ['--gateway', flags.gateway] : []), ...caFileFlag(flags)];
     const verify = () => verifyApart(session.id, chosen, over.signal);

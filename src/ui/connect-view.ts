@@ -1,3 +1,4 @@
+import { loadInk } from './load-ink.ts';
 import { count } from './print.ts';
 import type { ConnectRow } from './connect-status.tsx';
 
@@ -48,11 +49,8 @@ export function connectRow(resource: string, state: ShownState): ConnectRow {
 }
 
 async function openLiveView(resources: string[], stream: NodeJS.WriteStream, hint: string): Promise<ConnectView> {
-  const [{ render }, { createElement }, { ConnectStatus }] = await Promise.all([
-    import('ink'),
-    import('react'),
-    import('./connect-status.tsx'),
-  ]);
+  const { render, createElement } = await loadInk();
+  const { ConnectStatus } = await import('./connect-status.tsx');
   const rows = new Map(resources.map((resource) => [resource, connectRow(resource, { state: 'opening' })]));
   let notice = '';
   const element = (below: string) => createElement(ConnectStatus, { rows: [...rows.values()], notice, hint: below });

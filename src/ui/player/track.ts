@@ -72,7 +72,8 @@ export class StatementTrack implements Track {
     this.#last.push(statement);
     this.#length++;
     if (this.#last.length < blockStatements) return;
-    this.#blocks.push(deflateRawSync(JSON.stringify(this.#last), { level: 1 }));
+    // A copy: what zlib gives is a part of 16 KiB.
+    this.#blocks.push(Buffer.from(Uint8Array.from(deflateRawSync(JSON.stringify(this.#last), { level: 1 }))));
     this.#last = [];
   }
 
