@@ -65,12 +65,12 @@ export class Archive {
         () => following.head,
         this.#compression,
       );
+      await payload.commit();
+      await chain.commit(); // the chain file is what makes it a recording
     } catch (error) {
       await Promise.allSettled([payload.abandon(), chain.abandon()]);
       throw error;
     }
-    await payload.commit();
-    await chain.commit(); // the chain file is what makes it a recording
   }
 
   /** The recording whose place is known; undefined when it is not there. */

@@ -173,7 +173,7 @@ export async function makeDirectory(path: string, disk: Disk = systemDisk): Prom
 export interface NewFile {
   write(bytes: Uint8Array): Promise<void>;
   commit(): Promise<void>;
-  /** Leaves nothing behind. */
+  /** Leaves nothing behind but what was committed. */
   abandon(): Promise<void>;
 }
 
@@ -210,7 +210,10 @@ export interface GrowingFile {
 
 export async function openGrowingFile(path: string): Promise<GrowingFile> {
   const handle = await open(path, 'a', 0o600);
-  await systemDisk.syncDirectory(dirname(path));
+  await systemDisk.syncDirectory(dirname(path)).catch(async (error: unknown) => {
+    await handle.close();
+    throw error;
+  });
   return {
     async append(bytes) {
       await handle.appendFile(bytes);
