@@ -70,6 +70,6 @@ table { width: 100%; border-collapse: collapse } th { text-align: left } td, th 
 td:nth-child(3) { width: 55% } pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.45 ui-monospace, monospace }
 .different-rows strong, .different-count strong, .different-error strong { color: var(--bad) }
 .not-run strong, .not-compared strong, .slower strong { color: var(--warn) } .same strong { color: var(--good) }
-@media (max-width: 40rem) { body { margin: .75rem } thead { display: none } tr { display: grid; border-top: 1px solid var(--line); padding: .4rem 0 } td { border: 0; padding: .1rem 0; width: auto !important } }
+@media (max-width: 40rem) { body { margin: .75rem } thead { display: none } tr { display: grid; border-top: 1px solid var(--line); padding: .4rem 0 } td { border: 0; padding: .1rem 0; width: auto !important } td:nth-child(2)::before { content: "stream " } }
 </style></head><body>
 `;

@@ -72,6 +72,7 @@ export class RerunStream {
     if (expectsOutcome) this.inFlight.add(seq);
     this.#unread.push({ seq, verb });
     if (verb === 'sync') {
+      this.#forgetSyncs();
       this.#syncs.push({ seq, local: undefined, hasRun: this.#hasRun });
       this.#hasRun = false;
     } else this.#hasRun ||= expectsOutcome;
@@ -113,7 +114,7 @@ export class RerunStream {
    */
   get dueSync(): { seq: number; hasRun: boolean } | undefined {
     const [oldest = Infinity] = this.inFlight;
-    while (this.#syncs[0] && this.#isAnswered(this.#syncs[0])) this.#syncs.shift();
+    this.#forgetSyncs();
     const sync = this.#syncs[0];
     return sync && sync.seq < oldest ? sync : undefined;
   }
@@ -152,6 +153,10 @@ export class RerunStream {
     if (this.inFlight.has(seq) || this.#unread.some((sent) => sent.seq === seq)) return false;
     const [local] = [...this.#recorded].find(([, recorded]) => recorded === seq) ?? [];
     return local === undefined || !this.#decoder.awaits?.(local);
+  }
+
+  #forgetSyncs(): void {
+    while (this.#syncs[0] && this.#isAnswered(this.#syncs[0])) this.#syncs.shift();
   }
 
   #isAnswered({ local }: SentSync): boolean {
