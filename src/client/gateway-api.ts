@@ -34,7 +34,7 @@ import { dpopProof } from './dpop-key.ts';
 import { gatewayRefusal, notAGateway } from './gateway-refusal.ts';
 import type { ApiAnswer, GatewayRequest } from './gateway-request.ts';
 
-type Query = Record<string, string | number | undefined>;
+type Query = Record<string, string | number | boolean | undefined>;
 const named = encodeURIComponent;
 
 /** The gateway's HTTP API, typed; every answer is checked. Throws UserError only. */
@@ -109,7 +109,8 @@ export class GatewayApi {
   /** In order (`follow`: as they are answered, to the session's end); throws where the answer is cut off, so that a part never looks like the whole. */
   async *statements(id: string, { follow = false } = {}): AsyncGenerator<Statement> {
     const answer = await this.#request('GET', `/sessions/${named(id)}/statements${follow ? '?follow=true' : ''}`);
-    for await (const line of linesOf(answer)) if (line !== '' || !follow) yield this.#checked(statementSchema, parseJson(line));
+    for await (const line of linesOf(answer))
+      if (line !== '' || !follow) yield this.#checked(statementSchema, parseJson(line));
   }
 
   /** The recording's entries as they are on disk, each behind its length; `recordedEntries` reads them. */

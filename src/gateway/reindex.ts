@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { access } from 'node:fs/promises';
+import { loadProtocols } from '../protocol/registry.ts';
 import { systemClock } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
 import { openCatalog } from '../store/catalog.ts';
@@ -16,6 +17,7 @@ export async function reindex(dataDir: string): Promise<{ sessions: number }> {
   });
   const lock = await lockDataDir(dataDir);
   try {
+    await loadProtocols(); // its grammars say what a statement does
     const catalog = openCatalog(dataDir);
     catalog.clear();
     let failure: UserError | undefined;

@@ -38,7 +38,10 @@ export function sessionsIndex(
     entries: async (id) => (await recorder.readRaw(id)).entries,
     streams: (id) => streamsOf(recorder.readEntries(id)),
     kill: (id, by, reason) => live.kill(id, by, reason),
-    list: (query: SessionsQuery, restrictToUser?: string) => catalog.list(query, restrictToUser).map(withLiveCounters),
+    list: (query: SessionsQuery, restrictToUser?: string) => {
+      const { sessions, next } = catalog.page(query, restrictToUser);
+      return { sessions: sessions.map(withLiveCounters), next };
+    },
     find: (idPrefix: string, restrictToUser?: string) => withLiveCounters(catalog.find(idPrefix, restrictToUser)),
     statements: (id: string, following?: AbortSignal): AsyncIterable<Statement> => {
       const protocol = protocolNamed(catalog.find(id).protocol);

@@ -27,11 +27,16 @@ export interface Protocol {
   renderCommand?(words: readonly Uint8Array[]): string;
   /** Result messages that the record kept, as tables; values as text, null for NULL. May throw on what it did not write. */
   renderResult?(messages: Uint8Array, resultFormats: readonly number[]): ResultTable[];
+  /** What a statement's text does, for search: never decides what is recorded. What cannot be told is `dangerous`. */
+  classify?(text: string): ReadonlySet<StatementClass>;
   /** Client side: sends what was recorded again. */
   readonly again: Again;
   /** The protocol's own fatal error, for streams that never reached a frontend (session ended, gateway away). */
   fatal(code: string, message: string): Uint8Array;
 }
+
+/** Reading is none of them; a statement may be several. */
+export type StatementClass = 'write' | 'ddl' | 'dangerous';
 
 /** What running a recording again needs of a protocol: messages of recorded events. */
 export interface Again {

@@ -163,7 +163,7 @@ export const tokensSchema = z.object({ tokens: z.array(tokenSchema) });
 const sessionStates = ['live', 'sealed', 'interrupted', 'truncated', 'altered'] as const;
 const sessionStateSchema = z.enum(sessionStates);
 
-/** GET /sessions?user=&actor=&resource=&since=&until=&state=&limit= → {sessions} newest first · GET /sessions/:idOrPrefix (or `last`) → Session */
+/** GET /sessions?user=&actor=&resource=&since=&until=&state=&text=&class=&errors=&after=&limit= → {sessions, next} newest first · GET /sessions/:idOrPrefix (or `last`) → Session */
 export const sessionSchema = z.object({
   id: z.string(),
   user: z.string(),
@@ -187,7 +187,14 @@ export const sessionSchema = z.object({
   continues: z.string().nullable(),
 });
 export type Session = z.infer<typeof sessionSchema>;
-export const sessionsSchema = z.object({ sessions: z.array(sessionSchema) });
+export const sessionsSchema = z.object({
+  /** `match`: the number of the newest statement with the text that was looked for. */
+  sessions: z.array(sessionSchema.extend({ match: z.number().int().optional() })),
+  /** What `after` has to be for those that follow; null where there are no more. A page that was searched for text may be short. */
+  next: z.string().nullable().default(null),
+});
+export type SessionsPage = z.infer<typeof sessionsSchema>;
+const statementClasses = ['write', 'ddl', 'dangerous'] as const;
 export const sessionsQuerySchema = z.object({
   user: z.string().optional(),
   actor: z.string().optional(),
@@ -195,6 +202,14 @@ export const sessionsQuerySchema = z.object({
   state: sessionStateSchema.optional(),
   since: z.iso.datetime({ offset: true }).optional(),
   until: z.iso.datetime({ offset: true }).optional(),
+  /** Words that follow each other in one statement; `drop tab*` for the beginning of the last. Of sessions that have ended. */
+  text: z.string().min(1).max(500).optional(),
+  /** With a statement of that class, of sessions that have ended. */
+  class: z.enum(statementClasses).optional(),
+  /** With an error or a refusal. */
+  errors: z.stringbool().optional(),
+  /** A session: those before it. */
+  after: z.string().min(1).max(100).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(50),
 });
 export type SessionsQuery = z.infer<typeof sessionsQuerySchema>;

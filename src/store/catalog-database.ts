@@ -16,7 +16,7 @@ export interface CatalogDatabase {
 export const textBytesMax = 16 * 1024;
 
 /** Raised whenever the tables change: another number is thrown away and made anew. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 const schema = `
   create table sessions (
     id text primary key,
@@ -36,23 +36,30 @@ const schema = `
     continues text,
     ordinal integer not null,
     agentOrdinal integer not null,
-    startedMicros integer not null
+    startedMicros integer not null,
+    writing integer not null default 0,
+    ddl integer not null default 0,
+    dangerous integer not null default 0
   ) strict;
   create index sessions_by_ordinal on sessions (ordinal);
   create index sessions_by_user on sessions (user, ordinal);
+  create index sessions_by_actor on sessions (actor, ordinal);
+  create index sessions_by_resource on sessions (resource, ordinal);
+  create index sessions_by_state on sessions (state, ordinal);
   create index sessions_by_agent on sessions (agent, agentOrdinal);
+  create index sessions_by_start on sessions (startedMicros, ordinal);
+  create index sessions_writing on sessions (ordinal) where writing = 1;
+  create index sessions_ddl on sessions (ordinal) where ddl = 1;
+  create index sessions_dangerous on sessions (ordinal) where dangerous = 1;
+  create index sessions_failing on sessions (ordinal) where errors > 0;
   create table statements (
-    session text not null,
-    seq integer not null,
-    stream integer not null,
-    at text not null,
-    verb text not null,
-    text text,
-    status text,
-    errorCode text,
-    durationMicros integer,
-    primary key (session, seq)
-  ) strict, without rowid;
+    id integer primary key,
+    text text not null
+  ) strict;
+  create virtual table statement_words using fts5(
+    text, content = 'statements', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
+  );
+  insert into statement_words (statement_words, rank) values ('secure-delete', 1);
 `;
 
 /** Opens the catalog; one that cannot be read, or is of another version, is thrown away: it is derived. */

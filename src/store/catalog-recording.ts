@@ -29,7 +29,9 @@ export async function catalogRecording(catalog: Catalog, id: string, entries: As
   let damage: unknown;
   try {
     const renderCommand = (words: readonly Uint8Array[]) => protocol?.renderCommand?.(words);
-    await catalog.index(id, statementsOf(seen(), { session: id, renderParameter: () => '', renderCommand }));
+    await catalog.index(id, statementsOf(seen(), { session: id, renderParameter: () => '', renderCommand }), (text) =>
+      protocol?.classify?.(text),
+    );
   } catch (error) {
     damage = error;
   }

@@ -4,7 +4,17 @@ import type { Session, SessionsQuery, Statement } from '../shared/api.ts';
 import { UserError } from '../shared/errors.ts';
 import type { Genesis } from '../recording/genesis.ts';
 import { formatSessionId, isSessionIdPrefix, normalSessionId } from '../recording/session-id.ts';
+import type { StatementClass } from '../protocol/protocol.ts';
 import { openCatalogDatabase, textBytesMax, type CatalogDatabase } from './catalog-database.ts';
+import {
+  isSearchable,
+  ordinalMax,
+  searchSessions,
+  sessionColumns,
+  statementId,
+  toSession,
+  type Found,
+} from './catalog-search.ts';
 
 /** What the end of a session adds to its row. */
 export type SessionEnding = Pick<Session, 'endedAt' | 'state' | 'reason' | 'statements' | 'errors' | 'streams'>;
@@ -26,7 +36,7 @@ export class Catalog {
   openedBy(genesis: Genesis, startedMicros: number): void {
     const { user, actor, actorInstance, resource, protocol, agent, continues, ordinal, agentOrdinal } = genesis;
     this.#database.run(
-      `insert or replace into sessions (${columns.join(', ')}, ordinal, agentOrdinal, startedMicros)
+      `insert or replace into sessions (${sessionColumns.join(', ')}, ordinal, agentOrdinal, startedMicros)
        values (?, ?, ?, ?, ?, ?, ?, ?, null, 'live', null, 0, 0, 0, ?, ?, ?, ?)`,
       formatSessionId(genesis.sessionId),
       user,
@@ -62,61 +72,73 @@ export class Catalog {
     this.#database.run(`update sessions set state = ? where id = ? and state <> 'live'`, state, id);
   }
 
-  /** Replaces what is known of a session's statements. In pieces, so that nothing else waits long. */
-  async index(id: string, statements: AsyncIterable<Statement>): Promise<void> {
-    this.#database.run('delete from statements where session = ?', id);
-    let rows: Statement[] = [];
-    for await (const statement of statements) {
-      rows.push(statement);
-      if (rows.length < 500) continue;
-      this.#insert(rows);
+  /** Replaces what is known of a session's statements. In pieces, so that nothing else waits long; what stays the same is not touched. */
+  async index(
+    id: string,
+    statements: AsyncIterable<Statement>,
+    classify: (text: string) => ReadonlySet<StatementClass> | undefined,
+  ): Promise<void> {
+    const gone = new Set(this.#statementsOf(id).map(({ id: row }) => row));
+    const classes = new Set<StatementClass>();
+    let rows: { seq: number; text: string }[] = [];
+    for await (const { seq, text } of statements) {
+      if (text === null || !isSearchable(seq)) continue;
+      for (const one of classify(text) ?? []) classes.add(one);
+      rows.push({ seq, text: cut(text) });
+      if (rows.length < 200) continue;
+      this.#put(id, rows, gone);
       rows = [];
       await new Promise((resolve) => setImmediate(resolve));
     }
-    this.#insert(rows);
+    this.#put(id, rows, gone);
+    this.#database.transaction(() => {
+      for (const row of gone) this.#unword(row);
+      this.#database.run(
+        'update sessions set writing = ?, ddl = ?, dangerous = ? where id = ?',
+        ...(['write', 'ddl', 'dangerous'] as const).map((one) => Number(classes.has(one))),
+        id,
+      );
+    });
   }
 
-  #insert(rows: Statement[]): void {
+  #statementsOf(id: string): { id: number }[] {
+    const ordinal = this.place(id)?.ordinal;
+    if (ordinal === undefined) return [];
+    const text = 'select id from statements where id >= ? and id < ?';
+    return this.#database.all(text, statementId(ordinal, 0), statementId(ordinal + 1, 0)) as { id: number }[];
+  }
+
+  /** Nothing of a session that has no row. */
+  #put(session: string, rows: { seq: number; text: string }[], gone: Set<number>): void {
+    const ordinal = this.place(session)?.ordinal;
+    if (ordinal === undefined) return;
     this.#database.transaction(() => {
-      for (const { session, seq, stream, at, verb, text, outcome } of rows) {
-        this.#database.run(
-          `insert into statements (session, seq, stream, at, verb, text, status, errorCode, durationMicros)
-           values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-          session,
-          seq,
-          stream,
-          at,
-          verb,
-          text && cut(text),
-          outcome?.status ?? null,
-          outcome?.errorCode ?? null,
-          outcome?.durationMicros ?? null,
-        );
+      for (const { seq, text } of rows) {
+        const id = statementId(ordinal, seq);
+        if (gone.delete(id) && !this.#unword(id, text)) continue;
+        this.#database.run('insert into statements (id, text) values (?, ?)', id, text);
+        this.#database.run('insert into statement_words (rowid, text) values (?, ?)', id, text);
       }
     });
   }
 
-  /** Newest first. `restrictToUser`: others' sessions do not exist. */
+  /** Takes a statement out, unless its text is this one. The index of words has to be told what it forgets. */
+  #unword(id: number, unless?: string): boolean {
+    const text = String(this.#database.all('select text from statements where id = ?', id)[0]?.['text']);
+    if (text === unless) return false;
+    this.#database.run(`insert into statement_words (statement_words, rowid, text) values ('delete', ?, ?)`, id, text);
+    this.#database.run('delete from statements where id = ?', id);
+    return true;
+  }
+
+  /** By page: newest first. `restrictToUser`: others' sessions do not exist. Throws HOOP_NOT_FOUND for an `after` that is not there. */
+  page(query: SessionsQuery, restrictToUser?: string): Found {
+    const after = query.after === undefined ? undefined : this.place(this.find(query.after, restrictToUser).id);
+    return searchSessions(this.#database, query, { restrictToUser, below: after?.ordinal ?? ordinalMax });
+  }
+
   list(query: SessionsQuery, restrictToUser?: string): Session[] {
-    const { since, until, limit } = query;
-    const conditions: [string, string | undefined][] = [
-      ['user = ?', query.user],
-      ['user = ?', restrictToUser],
-      ['actor = ?', query.actor],
-      ['resource = ?', query.resource],
-      ['state = ?', query.state],
-      ['startedAt >= ?', since && new Date(since).toISOString()],
-      ['startedAt < ?', until && new Date(until).toISOString()],
-    ];
-    const set = conditions.filter((condition): condition is [string, string] => condition[1] !== undefined);
-    const where = set.length > 0 ? `where ${set.map(([text]) => text).join(' and ')}` : '';
-    return this.#database
-      .all(
-        `select ${columns.join(', ')} from sessions ${where} order by ordinal desc limit ?`,
-        ...set.map(([, value]) => value),
-        limit,
-      )
-      .map(toSession);
+    return this.page(query, restrictToUser).sessions;
   }
 
   /** By whole id, unique prefix, or `last`. Throws HOOP_NOT_FOUND or, where several fit, HOOP_USAGE. */
@@ -141,7 +163,7 @@ export class Catalog {
     const mine = user === undefined ? '' : 'and user = ?';
     return this.#database
       .all(
-        `select ${columns.join(', ')} from sessions where id >= ? and id < ? ${mine} order by id limit ?`,
+        `select ${sessionColumns.join(', ')} from sessions where id >= ? and id < ? ${mine} order by id limit ?`,
         prefix,
         `${prefix}~`, // after every character of an id
         ...(user === undefined ? [] : [user]),
@@ -191,7 +213,7 @@ export class Catalog {
 
   forget(id: string): void {
     this.#database.transaction(() => {
-      this.#database.run('delete from statements where session = ?', id);
+      for (const row of this.#statementsOf(id)) this.#unword(row.id);
       this.#database.run('delete from sessions where id = ?', id);
     });
   }
@@ -223,27 +245,6 @@ export const openCatalog = (dataDir: string): Catalog =>
 
 const catalogPath = (dataDir: string): string => join(dataDir, 'catalog.db');
 const candidatesMax = 10;
-const columns = [
-  'id',
-  'user',
-  'actor',
-  'actorInstance',
-  'resource',
-  'protocol',
-  'agent',
-  'startedAt',
-  'endedAt',
-  'state',
-  'reason',
-  'statements',
-  'errors',
-  'streams',
-  'continues',
-] as const satisfies (keyof Session)[];
-
-const toSession = (row: Record<string, unknown>): Session =>
-  Object.fromEntries(columns.map((name) => [name, row[name]])) as unknown as Session;
-
 const notFound = (typed: string): UserError =>
   new UserError('HOOP_NOT_FOUND', typed === 'last' ? 'there is no session yet' : `there is no session ${typed}`, {
     next: '`hoop sessions` lists them',

@@ -4,7 +4,11 @@ import { duration, localTime, relativeTime, table, tone } from './print.ts';
 /** Enough of an id to be unique among what one looks at; `hoop replay` takes it. */
 const idLength = 10;
 
-export function sessionTable(sessions: readonly Session[], now: number): string {
+/** `match`: the statement with what was looked for. */
+type Listed = Session & { match?: number | undefined };
+
+export function sessionTable(sessions: readonly Listed[], now: number): string {
+  const isSearch = sessions.some(({ match }) => match !== undefined);
   return table(sessions, [
     { title: 'SESSION', value: ({ id }) => id.slice(0, idLength) },
     { title: 'USER', value: ({ user }) => user },
@@ -40,6 +44,7 @@ export function sessionTable(sessions: readonly Session[], now: number): string 
       paint: (text, { state }) => paintState(text, state),
       narrow: { value: ({ state }) => state },
     },
+    ...(isSearch ? [{ title: 'MATCH', value: ({ match }: Listed) => (match === undefined ? '' : `#${match}`) }] : []),
   ]);
 }
 

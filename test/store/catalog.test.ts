@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { reindex } from '../../src/gateway/reindex.ts';
+import { loadProtocols } from '../../src/protocol/registry.ts';
 import { sessionsQuerySchema, type Session } from '../../src/shared/api.ts';
 import { openCatalogDatabase } from '../../src/store/catalog-database.ts';
 import { query, sessionFacts, startTestRecorder, type TestRecorder } from '../support/recorder.ts';
 
+beforeAll(loadProtocols);
 let test: TestRecorder;
 beforeEach(async () => {
   test = await startTestRecorder();
@@ -78,9 +80,7 @@ describe('looking for sessions', () => {
 describe('a catalog that was lost', () => {
   const rows = () => {
     const database = openCatalogDatabase(join(test.dataDir, 'catalog.db'));
-    const all = ['sessions order by id', 'statements order by session, seq'].map((from) =>
-      database.all(`select * from ${from}`),
-    );
+    const all = ['sessions order by id', 'statements order by id'].map((from) => database.all(`select * from ${from}`));
     database.close();
     return all.map((table) => table.map(({ _metadata, ...row }) => row));
   };

@@ -106,7 +106,10 @@ export async function startTestGateway(
 function listedSessions(sessions: Session[], statements: Map<string, Statement[]>): ApiPorts['sessions'] {
   const seenBy = (user?: string) => sessions.filter((session) => user === undefined || session.user === user);
   return {
-    list: (query, user) => seenBy(user).filter((one) => query.user === undefined || one.user === query.user),
+    list: (query, user) => ({
+      sessions: seenBy(user).filter((one) => query.user === undefined || one.user === query.user),
+      next: null,
+    }),
     find(id, user) {
       const found = seenBy(user).find((session) => session.id.startsWith(id));
       if (found) return found;

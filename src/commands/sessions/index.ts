@@ -10,6 +10,7 @@ export default class Sessions extends BaseCommand<typeof Sessions> {
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --resource orders-db --since 2d',
+    '<%= config.bin %> <%= command.id %> --text "drop table" --class dangerous --errors',
     '<%= config.bin %> <%= command.id %> --follow --json | jq -r .id',
     '<%= config.bin %> <%= command.id %> --user alice --actor cursor --state interrupted --json',
   ];
@@ -24,9 +25,18 @@ export default class Sessions extends BaseCommand<typeof Sessions> {
     })(),
     since: Flags.string({ description: 'started since: 2h, 3d, 2026-11-22, 2026-11-22T10:00' }),
     until: Flags.string({ description: 'started before: the same' }),
+    text: Flags.string({
+      description: 'with these words behind each other in a statement (drop tab* for a beginning); of what has ended',
+    }),
+    class: Flags.option({
+      description: 'with a statement that does this, by the grammar of its resource; of what has ended',
+      options: ['write', 'ddl', 'dangerous'] as const,
+    })(),
+    errors: Flags.boolean({ description: 'with an error or a refusal' }),
+    after: Flags.string({ description: 'the page behind this session: `next` of --json', helpValue: 'SESSION' }),
     follow: Flags.boolean({
       description: 'then each session that starts, until Ctrl-C',
-      exclusive: ['state', 'since', 'until', 'limit'],
+      exclusive: ['state', 'since', 'until', 'limit', 'text', 'class', 'errors', 'after'],
     }),
     limit: Flags.integer({ description: 'how many', min: 1, max: 1000, default: 50 }),
   };
@@ -35,20 +45,21 @@ export default class Sessions extends BaseCommand<typeof Sessions> {
     const { flags } = await this.parse(Sessions);
     if (flags.follow) return this.#follow(flags);
     const { parseWhen } = await import('../../client/parse-time.ts');
-    const { user, actor, resource, state, since, until, limit } = flags;
+    const { listSessions } = await import('../../client/list-sessions.ts');
+    const { user, actor, resource, state, text, since, until, after, limit } = flags;
     const query = {
-      ...defined({ user, actor, resource, state }),
+      ...defined({ user, actor, resource, state, text, after, class: flags.class }),
+      ...(flags.errors ? { errors: true } : {}),
       ...(since === undefined ? {} : { since: parseWhen(since, '--since', Date.now()) }),
       ...(until === undefined ? {} : { until: parseWhen(until, '--until', Date.now()) }),
-      limit,
     };
     const { api } = await this.gateway(flags);
-    const body = await api.sessions(query);
+    const body = await listSessions(api, query, limit);
     if (this.jsonEnabled()) return body;
     const { sessionTable } = await import('../../ui/session-table.ts');
     if (body.sessions.length === 0) this.say('No sessions.');
     else this.log(sessionTable(body.sessions, Date.now()));
-    if (body.sessions.length === limit) this.say(`The newest ${limit}; more with --limit or --until.`);
+    if (body.next !== null) this.say(`More with --after ${body.next}`);
     return body;
   }
 

@@ -1,5 +1,6 @@
 import type {
   Session,
+  SessionsPage,
   SessionsQuery,
   SessionStream,
   Statement,
@@ -24,7 +25,8 @@ interface LiveAgents {
 
 /** What the catalog knows. `restrictToUser`: only this user's sessions exist. */
 export interface SessionsIndex {
-  list(query: SessionsQuery, restrictToUser?: string): MaybePromise<Session[]>;
+  /** Newest first. */
+  list(query: SessionsQuery, restrictToUser?: string): MaybePromise<SessionsPage>;
   /** By id, unique prefix or `last`. Throws HOOP_NOT_FOUND, also for a session of somebody else. */
   find(idPrefix: string, restrictToUser?: string): MaybePromise<Session>;
   /** Ends a live session; what stands in the record says by whom and why. Resolves when it has ended; throws HOOP_USAGE for one that has. */

@@ -29,7 +29,7 @@ export function registerSessions(app: FastifyInstance, { ports, clock }: ApiCont
 
   app.get('/sessions', async (request) => {
     const query = parse(sessionsQuerySchema, request.query);
-    return { sessions: await ports.sessions.list(query, restriction(principalOf(request))) };
+    return ports.sessions.list(query, restriction(principalOf(request)));
   });
 
   app.get('/sessions/:id', async (request) => find(principalOf(request), named(request, 'id')));

@@ -6,6 +6,7 @@
  */
 import type { ConnectInfo, LocalEndpoint, Protocol } from '../protocol.ts';
 import { backend } from './backend.ts';
+import { classify } from './classify.ts';
 import { createDecoder } from './decoder.ts';
 import { encodeFailure, encodeFlush, encodeStatement } from './encode-statement.ts';
 import { frontend } from './frontend.ts';
@@ -27,6 +28,7 @@ export const postgres: Protocol = {
   opening,
   socketName: (port) => `.s.PGSQL.${port}`, // what libpq looks for in a folder
   connectInfo,
+  classify,
   renderParameter,
   renderResult,
   again: { encode: encodeStatement, flush: encodeFlush, failure: encodeFailure },

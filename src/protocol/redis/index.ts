@@ -7,6 +7,7 @@
  */
 import type { ConnectInfo, LocalEndpoint, Protocol } from '../protocol.ts';
 import { backend } from './backend.ts';
+import { classify } from './classify.ts';
 import { createDecoder } from './decoder.ts';
 import { encodeStatement } from './encode-statement.ts';
 import { frontend } from './frontend.ts';
@@ -22,6 +23,7 @@ export const redis: Protocol = {
   createDecoder,
   socketName,
   connectInfo,
+  classify,
   renderParameter: (_type, _format, value) => renderCommand([value]),
   renderCommand,
   again: { encode: encodeStatement },
