@@ -10,3 +10,9 @@ export async function askLine(input: NodeJS.ReadStream, output: NodeJS.WriteStre
     lines.close();
   }
 }
+
+/** Asks the person at this process's terminal; undefined where there is none. */
+export function askAtTerminal(): ((question: string) => Promise<string>) | undefined {
+  const { stdin, stderr } = process;
+  return stdin.isTTY && stderr.isTTY ? (question) => askLine(stdin, stderr, question) : undefined;
+}

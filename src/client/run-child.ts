@@ -17,11 +17,12 @@ export function runChild(
     throw new UserError('HOOP_USAGE', 'no command after --', { next: 'hoop connect RESOURCE -- COMMAND' });
   const args = [...(programArguments[basename(file)] ?? []), ...own];
   const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environment } });
-  // The terminal sends Ctrl-C to the whole group: the child decides, we wait for it. SIGTERM comes to us alone: pass it on.
+  // The terminal sends Ctrl-C to the whole group: the child decides, we wait for it. The others come to us alone: pass them on.
   const ignore = () => undefined;
-  const pass = () => child.kill('SIGTERM');
+  const pass = (signal: NodeJS.Signals) => void child.kill(signal);
   process.on('SIGINT', ignore);
   process.on('SIGTERM', pass);
+  process.on('SIGHUP', pass);
   return new Promise<number>((resolve, reject) => {
     child.once('error', (cause: NodeJS.ErrnoException) => {
       const why = cause.code === 'ENOENT' ? 'there is no such command' : cause.message;
@@ -33,5 +34,6 @@ export function runChild(
   }).finally(() => {
     process.off('SIGINT', ignore);
     process.off('SIGTERM', pass);
+    process.off('SIGHUP', pass);
   });
 }

@@ -2,6 +2,8 @@ import { UserError } from '../shared/errors.ts';
 import { errorCodes } from '../shared/error-codes.ts';
 import { connectResource, type Connection } from './connect.ts';
 import type { ConnectionState } from './connected-resource.ts';
+import { withEnvFile } from './env-file.ts';
+import { leftWindowBehind } from './graphical-program.ts';
 import type { OpenedGateway } from './open-gateway.ts';
 import { runChild } from './run-child.ts';
 import { signIn, type DevicePrompt } from './sign-in.ts';
@@ -11,6 +13,10 @@ export interface RunConnectOptions {
   resources: string[];
   /** After `--`: runs as a child instead of staying. */
   command: string[] | undefined;
+  /** With a command: its environment also stands in this new file while it runs. */
+  envFile?: string | undefined;
+  /** With a command: one more variable that holds the DSN. */
+  dsnVariable?: string | undefined;
   port: number | undefined;
   socketFolder?: string | undefined;
   actor: string | undefined;
@@ -52,7 +58,7 @@ export async function runConnect(options: RunConnectOptions): Promise<number> {
     if (resources.length > 1 && !options.json) return errorCodes[failed!.code].exit; // each has been told its own
     throw failed!;
   }
-  if (command !== undefined) return untilChildEnds(command, ready[0]!, stop);
+  if (command !== undefined) return untilChildEnds(command, ready[0]!, { stop, options });
   for (const connection of ready) options.print(line(connection, options));
   await screen.goLive();
   const signal = await untilOver(ready, stop);
@@ -122,14 +128,31 @@ const line = ({ resource, info, session }: Connection, { json, resources }: RunC
   return resources.length === 1 ? info.dsn : `${resource}\t${info.dsn}`;
 };
 
-async function untilChildEnds(command: string[], { info, kept }: Connection, stop: AbortController): Promise<number> {
+async function untilChildEnds(
+  command: string[],
+  connection: Connection,
+  { stop, options }: { stop: AbortController; options: RunConnectOptions },
+): Promise<number> {
+  const { info, kept, resource } = connection;
+  const { dsnVariable, envFile, say } = options;
+  const environment = { ...info.environment, ...(dsnVariable === undefined ? {} : { [dsnVariable]: info.dsn }) };
   try {
-    return await runChild(command, info);
+    return await withEnvFile(envFile, environment, async () => {
+      const started = performance.now();
+      const code = await runChild(command, { ...info, environment });
+      if (!leftWindowBehind({ command, code, millis: performance.now() - started })) return code;
+      say(windowNotice(command[0]!, resource));
+      return (await untilOver([connection], stop)) ?? code;
+    });
   } finally {
     stop.abort();
     await kept.catch(() => undefined);
   }
 }
+
+const windowNotice = (program: string, resource: string): string =>
+  `${program} has ended, and its window goes on: the session stays open until Ctrl-C.
+A window that was open before has not got this environment. For a coding agent rather use: hoop connect ${resource} --cursor`;
 
 /** 130 or 143 after a signal, when the sessions are closed; undefined when all of them ended by themselves. */
 async function untilOver(connections: Connection[], stop: AbortController): Promise<number | undefined> {

@@ -1,4 +1,5 @@
 import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../base-command.ts';
 import { chosenCodingAgent, codingAgentFlags } from '../client/mcp/flags.ts';
 import type { Unconfigured } from '../client/mcp/configure.ts';
@@ -14,7 +15,14 @@ export default class Disconnect extends BaseCommand<typeof Disconnect> {
   ];
   static override enableJsonFlag = true;
   static override args = { resource: Args.string({ description: 'resource of the entry', required: true }) };
-  static override flags = codingAgentFlags;
+  static override flags = {
+    ...codingAgentFlags,
+    'mcp-server': Flags.string({
+      description: 'the entry of this server of somebody else',
+      helpValue: 'NAME',
+      helpGroup: 'CODING AGENT',
+    }),
+  };
 
   async run(): Promise<Unconfigured> {
     const { args, flags } = await this.parse(Disconnect);
@@ -25,7 +33,8 @@ export default class Disconnect extends BaseCommand<typeof Disconnect> {
       });
     }
     const { unconfigure } = await import('../client/mcp/configure.ts');
-    const done = await unconfigure({ agent, resource: args.resource, isGlobal: flags.global, folder: process.cwd() });
+    const place = { isGlobal: flags.global, folder: process.cwd(), serverName: flags['mcp-server'] };
+    const done = await unconfigure({ agent, resource: args.resource, ...place });
     const { unconfiguredText } = await import('../ui/configured.ts');
     if (!this.jsonEnabled()) this.log(unconfiguredText(done));
     return done;

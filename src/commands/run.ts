@@ -7,10 +7,11 @@ export default class Run extends BaseCommand<typeof Run> {
   static override summary = 'Run a program with a resource in its environment; every statement is recorded.';
   static override description = `As \`hoop connect RESOURCE -- COMMAND\`: DATABASE_URL, PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE (REDIS_URL for Redis) are
 set for the child only, the session ends with it, and its exit code is returned. Also for MCP servers of others that take a DSN from the
-environment, so that no password stands in a file.`;
+environment, so that no password stands in a file. A program that only opens a window (\`cursor .\`) is noticed: the session stays until Ctrl-C.`;
   static override examples = [
     '<%= config.bin %> <%= command.id %> orders-db -- psql',
     '<%= config.bin %> <%= command.id %> orders-db --as cursor -- npm run migrate',
+    '<%= config.bin %> <%= command.id %> orders-db --write-env .env.hoop -- docker compose up',
   ];
   static override strict = false;
   static override args = { resource: Args.string({ description: 'resource that the program uses', required: true }) };
@@ -20,6 +21,12 @@ environment, so that no password stands in a file.`;
       helpValue: 'NAME',
       env: 'HOOP_ACTOR',
     }),
+    // Not --env-file: Node takes that for itself, wherever it stands. https://github.com/nodejs/node/issues/54232
+    'write-env': Flags.string({
+      description: 'put the environment into this new file too (0600), for as long as the program runs',
+      helpValue: 'FILE',
+    }),
+    'dsn-variable': Flags.string({ description: 'one more variable that holds the DSN', helpValue: 'NAME' }),
   };
 
   async run(): Promise<void> {
@@ -34,6 +41,8 @@ environment, so that no password stands in a file.`;
     process.exitCode = await runConnect({
       resources: argv as string[],
       command,
+      envFile: flags['write-env'],
+      dsnVariable: flags['dsn-variable'],
       port: 0,
       actor: flags.as,
       caFile: flags['ca-file'],

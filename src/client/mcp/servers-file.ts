@@ -28,8 +28,13 @@ export interface FileChange {
 }
 
 /** The file with the entry in it, everything else (comments, other keys, order) as it was. Throws UserError. */
-export async function withEntry(path: string, key: string, name: string, entry: ServerEntry): Promise<FileChange> {
-  const before = await read(path);
+export async function withEntry(
+  path: string,
+  [key, name]: [key: string, name: string],
+  entry: ServerEntry,
+  text?: string,
+): Promise<FileChange> {
+  const before = text ?? (await read(path));
   const known = entryOf(before, path, key, name);
   if (known !== undefined && !isOurs(known)) {
     throw new UserError('HOOP_EXISTS', `${path} has a server "${name}" already, and it is not hoop’s`, {

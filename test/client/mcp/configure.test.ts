@@ -12,7 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { configure, unconfigure, type ConfigureOptions } from '../../../src/client/mcp/configure.ts';
+import { configure, configureAll, unconfigure, type ConfigureOptions } from '../../../src/client/mcp/configure.ts';
+import { thirdPartyServer } from '../../../src/client/mcp/third-party.ts';
 import { chosenCodingAgent } from '../../../src/client/mcp/flags.ts';
 
 let folder: string;
@@ -134,5 +135,40 @@ describe('hoop disconnect --cursor', () => {
     write(text);
     await expect(unconfigure(options())).rejects.toThrow(/not hoop’s/);
     expect(read()).toBe(text);
+  });
+});
+
+describe('hoop connect --cursor --mcp-server', () => {
+  it('lets hoop run start somebody else’s server, with the DSN in its environment and nothing in the file', async () => {
+    const { entry, file } = await configure(options({ server: thirdPartyServer('dbhub', undefined) }));
+    expect(entry.args.slice(1)).toEqual([
+      'run',
+      'orders-db',
+      '--dsn-variable',
+      'DSN',
+      '--',
+      'npx',
+      '-y',
+      '@bytebase/dbhub',
+      '--transport',
+      'stdio',
+    ]);
+    await configure(options());
+    expect(Object.keys(JSON.parse(read(file)).mcpServers).toSorted()).toEqual(['orders-db', 'orders-db-dbhub']);
+    expect(await unconfigure({ ...options(), serverName: 'dbhub' })).toMatchObject({ removed: true });
+    expect(Object.keys(JSON.parse(read(file)).mcpServers)).toEqual(['orders-db']);
+  });
+
+  it('takes any other one with its command, and asks for that where it is not known', () => {
+    expect(thirdPartyServer('mine', ['npx', 'mine'])).toEqual({ name: 'mine', command: ['npx', 'mine'] });
+    expect(() => thirdPartyServer('mine', undefined)).toThrow(/how the server mine is started is not known/);
+    expect(() => thirdPartyServer('a b', ['x'])).toThrow(/no name/);
+    expect(() => thirdPartyServer('constructor', undefined)).toThrow(/not known/);
+  });
+
+  it('--print of several shows the file with all of them', async () => {
+    const place = { agent: 'cursor', root: '/opt/hoop', folder, global: false, print: true } as const;
+    const shown = await configureAll(['orders-db', 'cache'], place);
+    expect(Object.keys(JSON.parse(shown.at(-1)!.text).mcpServers).toSorted()).toEqual(['cache', 'orders-db']);
   });
 });
