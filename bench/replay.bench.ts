@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -104,7 +103,11 @@ async function played({ cli }: Installation): Promise<Figures> {
     const seconds = (await shows(new RegExp(`1 of ${statements.toLocaleString('en-US')}(?! …)`))) / 1000;
     return { firstMillis, seconds, mib: peakMib(pid) };
   } finally {
-    tmux('kill-server');
+    try {
+      tmux('kill-server');
+    } catch {
+      // what it ran has ended, and it with it
+    }
     rmSync(folder, { recursive: true, force: true });
   }
 }
