@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { sharedScan } from './shared-scan.ts';
 
 export interface Endpoint {
   /** IPv4 in dotted form, or `::1` or `::`. */
@@ -33,7 +34,7 @@ const searchMillisMax = 200;
 const stretchMillisMax = 5;
 
 /** All TCP sockets of this network namespace; undefined where the kernel does not tell (no Linux, no /proc). */
-export async function readSocketTable(): Promise<SocketRow[] | undefined> {
+export const readSocketTable = sharedScan(async (): Promise<SocketRow[] | undefined> => {
   try {
     const tables = await Promise.all([
       readFile('/proc/net/tcp', 'latin1'),
@@ -43,7 +44,7 @@ export async function readSocketTable(): Promise<SocketRow[] | undefined> {
   } catch {
     return undefined;
   }
-}
+});
 
 function parseRow(line: string): SocketRow[] {
   const [, local, remote, state, , , , uid, , inode] = line.trim().split(/\s+/);
@@ -71,24 +72,31 @@ export function spellings({ address, port }: Endpoint): string[] {
 /** Processes that had a socket lately: the next connection is most likely theirs. */
 const lately: number[] = [];
 
+/** Inodes that the next look through the processes is to find. */
+let wanted = new Set<number>();
+
 /** The process that has the socket; undefined if none that we may look into has it, or if there are too many to look through in time. */
 export async function processOfInode(inode: number): Promise<ProcessFacts | undefined> {
-  const link = `socket:[${inode}]`;
+  wanted.add(inode);
+  return (await findWanted()).get(inode);
+}
+
+const findWanted = sharedScan(async (): Promise<Map<number, ProcessFacts>> => {
+  const links = new Map([...wanted].map((inode) => [`socket:[${inode}]`, inode]));
+  wanted = new Set();
+  const found = new Map<number, ProcessFacts>();
   const started = performance.now();
   let stretch = started;
   for (const pid of candidates()) {
-    if (hasSocket(pid, link)) {
-      remember(pid);
-      return processFacts(pid);
-    }
+    takeSockets(pid, links, found);
     const now = performance.now();
-    if (now - started > searchMillisMax) return undefined;
+    if (links.size === 0 || now - started > searchMillisMax) break;
     if (now - stretch < stretchMillisMax) continue;
     await new Promise((resolve) => setImmediate(resolve));
     stretch = performance.now();
   }
-  return undefined;
-}
+  return found;
+});
 
 function* candidates(): Generator<number> {
   yield* lately.slice(); // others change it while this one waits
@@ -103,12 +111,26 @@ function remember(pid: number): void {
   lately.length = Math.min(lately.length, 8);
 }
 
-function hasSocket(pid: number, link: string): boolean {
+/** Moves those that the process has from `links` to `found`. */
+function takeSockets(pid: number, links: Map<string, number>, found: Map<number, ProcessFacts>): void {
+  const folder = `/proc/${pid}/fd`;
+  let facts: ProcessFacts | undefined;
+  for (const fd of namesIn(folder)) {
+    const link = linkOf(`${folder}/${fd}`) ?? '';
+    const inode = links.get(link);
+    if (inode === undefined) continue;
+    links.delete(link);
+    found.set(inode, (facts ??= processFacts(pid)));
+    if (links.size === 0) break;
+  }
+  if (facts) remember(pid);
+}
+
+function namesIn(folder: string): string[] {
   try {
-    const folder = `/proc/${pid}/fd`;
-    return readdirSync(folder).some((fd) => linkOf(`${folder}/${fd}`) === link);
+    return readdirSync(folder);
   } catch {
-    return false; // gone, or another user's
+    return []; // gone, or another user's
   }
 }
 
