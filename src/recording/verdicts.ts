@@ -17,7 +17,7 @@ export const verdicts = {
   GAP: { exit: 24, means: 'Entries are missing.' },
   TRUNCATED: { exit: 25, means: 'The end is missing.' },
   ALTERED: { exit: 23, means: 'An entry is not the one that was recorded.' },
-  MISSING_SESSION: { exit: 27, means: 'The log has a session of which there is no recording.' },
+  MISSING_SESSION: { exit: 27, means: 'The log, or a receipt, has a session of which there is no recording.' },
   LOG_ROLLBACK: { exit: 29, means: 'The log is shorter than what was signed.' },
   FORK: { exit: 26, means: 'The log contradicts what was signed, or itself.' },
 } as const satisfies Record<string, { exit: number; means: string }>;
