@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +28,8 @@ export interface PostgresOptions {
   hba?: string[];
   /** Further files of its data folder, readable by the server only (certificate, key). */
   files?: Record<string, string>;
+  /** Ports to try, in the place of one that the system names. */
+  ports?: () => Promise<number>;
 }
 
 /** A PostgreSQL of its own in a temporary folder, on loopback, with a random password; gone after `stop`. Throws when there are no binaries. */
@@ -42,17 +44,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const folder = mkdtempSync(join(tmpdir(), 'hoop-pg-'));
   if (owner) chownSync(folder, owner.uid, owner.gid);
   const password = randomBytes(18).toString('base64url');
-  const port = await freePort();
-  initialise({ binaries, folder, password, owner, port, options });
+  initialise({ binaries, folder, password, owner, options });
   const logFile = join(folder, 'server.log');
-  const server = spawn(join(binaries.bin, 'postgres'), ['-D', join(folder, 'data')], {
-    ...owner,
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const said: Buffer[] = [];
-  server.stderr.on('data', (chunk: Buffer) => said.length < 100 && said.push(chunk));
-  await untilAnswers(binaries, port, server, () => Buffer.concat(said).toString());
+  const { server, port } = await serve({ binaries, folder, owner, ports: options.ports ?? freePort });
   const database = options.database ?? 'postgres';
   const running = {
     port,
@@ -91,11 +85,10 @@ interface Initialisation {
   folder: string;
   password: string;
   owner: Owner | undefined;
-  port: number;
   options: PostgresOptions;
 }
 
-function initialise({ binaries, folder, password, owner, port, options }: Initialisation): void {
+function initialise({ binaries, folder, password, owner, options }: Initialisation): void {
   const data = join(folder, 'data');
   const passwordFile = join(folder, 'password');
   writeFileSync(passwordFile, password, { mode: 0o600 });
@@ -127,7 +120,6 @@ function initialise({ binaries, folder, password, owner, port, options }: Initia
     );
   }
   const settings = [
-    `port = ${port}`,
     "listen_addresses = '127.0.0.1'",
     `unix_socket_directories = '${folder}'`,
     'fsync = off',
@@ -146,22 +138,50 @@ function initialise({ binaries, folder, password, owner, port, options }: Initia
   }
 }
 
-async function untilAnswers(
-  binaries: PostgresBinaries,
-  port: number,
-  server: ChildProcess,
-  said: () => string,
-): Promise<void> {
+/** PostgreSQL takes no port 0, so that one that was free may be somebody else's by now: then it is another. */
+async function serve({
+  binaries,
+  folder,
+  owner,
+  ports,
+}: Pick<Starting, 'binaries' | 'folder'> & { owner: Owner | undefined; ports: () => Promise<number> }): Promise<{
+  server: ChildProcess;
+  port: number;
+}> {
+  for (let attempt = 1; ; attempt++) {
+    const port = await ports();
+    const server = spawn(join(binaries.bin, 'postgres'), ['-D', join(folder, 'data'), '-p', String(port)], {
+      ...owner,
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const said: Buffer[] = [];
+    server.stderr.on('data', (chunk: Buffer) => said.length < 100 && said.push(chunk));
+    if (await answers({ binaries, folder, port, server })) return { server, port };
+    const log = readIfThere(join(folder, 'server.log'));
+    if (attempt < portsTried && /could not create any TCP\/IP sockets/.test(log)) continue;
+    const last = (log.trim() || Buffer.concat(said).toString().trim()).split('\n').at(-1);
+    throw new UserError('HOOP_RESOURCE_UNREACHABLE', `${binaries.kind} did not start: ${last}`);
+  }
+}
+
+const portsTried = 5;
+
+const readIfThere = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+
+interface Starting {
+  binaries: PostgresBinaries;
+  folder: string;
+  port: number;
+  server: ChildProcess;
+}
+
+/** Waits until the server serves; false if it ended. Asked by its own unix socket: at the port somebody else might answer. */
+async function answers({ binaries, folder, port, server }: Starting): Promise<boolean> {
   const { Client } = (await import('pg')).default;
-  for (const deadline = Date.now() + 20_000; ;) {
-    if (server.exitCode !== null) {
-      throw new UserError(
-        'HOOP_RESOURCE_UNREACHABLE',
-        `${binaries.kind} did not start: ${said().trim().split('\n').at(-1)}`,
-      );
-    }
+  for (const deadline = Date.now() + 20_000; server.exitCode === null && server.signalCode === null;) {
     const probe = new Client({
-      host: '127.0.0.1',
+      host: folder,
       port,
       user: 'postgres',
       password: 'probe',
@@ -169,14 +189,15 @@ async function untilAnswers(
     });
     const refusal = await probe.connect().then(
       () => undefined,
-      (error: { code?: string }) => error.code,
+      (error: { code?: string }) => error.code ?? 'none',
     );
     await probe.end().catch(() => undefined);
     // A wrong password is an answer: it serves.
-    if (refusal === undefined || refusal.startsWith('28')) return;
+    if (refusal === undefined || refusal.startsWith('28')) return true;
     if (Date.now() > deadline) throw new UserError('HOOP_RESOURCE_UNREACHABLE', `${binaries.kind} does not answer`);
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
+  return false;
 }
 
 async function createDatabase({ port, user, password, database }: PostgresServer): Promise<void> {
