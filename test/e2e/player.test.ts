@@ -96,8 +96,8 @@ describe.runIf(hasProgram('tmux'))('hoop replay --play in a real terminal', () =
     expect(term.screen()).not.toContain('orders-db');
   });
 
-  test('without colour the words say the same', async () => {
-    const term = terminal(80, 24, { NO_COLOR: '1' });
+  test('without colour, and where CI is set, the words say the same', async () => {
+    const term = terminal(80, 24, { NO_COLOR: '1', CI: 'true' });
     await shows(term, '1 of 11');
     term.press('-l', '#13');
     term.press('Enter');

@@ -216,14 +216,9 @@ it('takes nothing for a cosignature that the witness has not made', async () => 
 });
 
 it('reads the list whose last line is being written, and refuses what is none', () => {
-  const head = JSON.stringify({ session: ids[0], seq: 0, hash: '00'.repeat(32), sealed: false });
+  const line = (bytes: number) => JSON.stringify({ session: ids[0], seq: 0, hash: '00'.repeat(bytes), sealed: false });
+  const head = line(32);
   expect(parseWitnessList(`${head}\n${head.slice(0, 20)}`).heads.get(ids[0]!)).toHaveLength(1);
-  for (const wrong of [
-    '{"session":"a"}\n',
-    '{"key":"b"}\n',
-    '{"checkpoint":"c"}\n',
-    '{\n',
-    `${head.replace('00', '')}\n`,
-  ])
+  for (const wrong of ['{"session":"a"}\n', '{"key":"b"}\n', '{"checkpoint":"c"}\n', '{\n', `${line(31)}\n`])
     expect(() => parseWitnessList(head + '\n' + wrong)).toThrow(/^line 2: /);
 });
