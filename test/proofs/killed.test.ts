@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PostgresServer } from '../../src/demo/postgres.ts';
+import { witnessList } from '../../src/agent/witness-export.ts';
+import { readReceiptFiles } from '../../src/client/receipt-store.ts';
 import { parseCheckpoint } from '../../src/recording/checkpoint.ts';
 import { parseVerifierKey } from '../../src/recording/note.ts';
 import { verdicts } from '../../src/recording/verdicts.ts';
+import { parseWitnessList } from '../../src/recording/witness-list.ts';
 import { checkedEntries } from '../../src/recording/chain.ts';
 import { parseSessionId } from '../../src/recording/session-id.ts';
 import { statementsOf } from '../../src/recording/timeline.ts';
@@ -85,6 +88,7 @@ describe.runIf(hasProgram('pgbench'))(`kill -9 under pipelined load (seed ${seed
 
   const unknown: number[] = [];
   let pipelined = 0;
+  let acknowledged = 0;
 
   test.each(looks)('kills $from and the $count after: what ran is in the record', async ({ rounds }) => {
     const held = await checkpoint();
@@ -122,6 +126,7 @@ describe.runIf(hasProgram('pgbench'))(`kill -9 under pipelined load (seed ${seed
   test('what had no answer is unknown, and hoop sessions says interrupted', async () => {
     expect(Math.max(...unknown)).toBeGreaterThan(0);
     expect(pipelined).toBeGreaterThan(0); // the pipelines of pgbench took part
+    expect(acknowledged).toBeGreaterThan(looks.length);
     const interrupted = (await hoop.run(['sessions', '--limit', '1000'])).stdout.match(/interrupted/g)!.length;
     expect(interrupted).toBeGreaterThanOrEqual(Math.floor(kills / 3));
   });
@@ -162,10 +167,14 @@ describe.runIf(hasProgram('pgbench'))(`kill -9 under pipelined load (seed ${seed
 
   const checkpoint = () => readFile(join(hoop.dataDir, 'log/checkpoint'), 'utf8');
 
-  /** Everything that the log has holds, and it begins with what was signed before the kill. */
+  /** Everything that the log has holds: it begins with what was signed before the kills, and has all that client and agent were shown. */
   async function expectVerified(held: string): Promise<void> {
     const key = parseVerifierKey(await (await fetch(`${hoop.url}/log/key`)).text())!;
-    const report = await verifyDataDir(hoop.dataDir, { keys: [key], held: parseCheckpoint(held), witnesses: [] });
+    const receipts = await readReceiptFiles(join(hoop.alice.configDir, 'receipts'));
+    acknowledged = receipts.length;
+    const seen = parseWitnessList(await witnessList(hoop.agentState));
+    const trust = { keys: [key], held: parseCheckpoint(held), receipts, seen, witnesses: seen.keys };
+    const report = await verifyDataDir(hoop.dataDir, trust);
     expect(report.sessions.filter(({ verdict }) => verdicts[verdict].exit !== 0)).toEqual([]);
     expect(verdicts[report.verdict].exit).toBe(0);
   }

@@ -71,6 +71,7 @@ export interface DeploymentOptions {
 export class Deployment {
   readonly folder = mkdtempSync(join(tmpdir(), 'hoop-deployment-'));
   readonly dataDir: string;
+  readonly agentState = join(this.folder, 'hoop-agent');
   readonly #admin = new Cli();
   readonly alice = new Cli();
   /** Everybody’s. */
