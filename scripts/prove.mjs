@@ -8,6 +8,10 @@ const proofs = {
   killed: { file: 'test/proofs/killed.test.ts', environment: { HOOP_PROVE_KILLS: '2000' } },
   simulation: { file: 'test/proofs/simulation.test.ts', environment: { HOOP_PROVE_SEEDS: '10000' } },
   'power-loss': { file: 'test/proofs/power-loss.test.ts', environment: { HOOP_PROVE_STATES: '5000' } },
+  'failing-disk': {
+    file: 'test/proofs/failing-disk.test.ts',
+    environment: { HOOP_PROVE_FILESYSTEMS: 'ext4,xfs,btrfs' },
+  },
   'bit-rot': { file: 'test/proofs/bit-rot.test.ts', environment: { HOOP_PROVE_STATES: '2000' } },
   rollover: { file: 'test/proofs/rollover.test.ts', environment: { HOOP_PROVE_STATES: '100000' } },
   tamper: { file: 'test/recording/tamper.test.ts', environment: { HOOP_PROVE_STRIDE: '1' } },

@@ -87,7 +87,7 @@ def strict_base64(text):
 
 def parse_key(line):
     """(name, type, id, public key) of `<name>+<id>+<key>`; None when it is none."""
-    match = re.fullmatch(r'([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)', line.strip())
+    match = re.fullmatch(r'([^\s\0-\x1f\x7f-\x9f+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)', line.strip())
     try:
         data = strict_base64(match[3])
     except (TypeError, ValueError):
@@ -107,7 +107,7 @@ def parse_keys(text):
 class Checkpoint:
     def __init__(self, text):
         split = text.rfind('\n\n')
-        if split < 0 or not text.endswith('\n'):
+        if split < 0 or not text.endswith('\n') or re.search(r'[\0-\x09\x0b-\x1f\x7f-\x9f]', text):
             raise ValueError('no note')
         self.text, self.signatures = text[:split + 1], []
         for line in text[split + 2:-1].split('\n'):

@@ -43,7 +43,7 @@ export const formatVerifierKey = ({ name, id, type, publicKey }: VerifierKey): s
 
 /** Undefined for what is no Ed25519 verifier key, or says another key id than its own. */
 export function parseVerifierKey(text: string): VerifierKey | undefined {
-  const match = /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)$/.exec(text.trim());
+  const match = /^([^\p{White_Space}\p{Cc}+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)$/u.exec(text.trim());
   const bytes = Buffer.from(match?.[3] ?? '', 'base64');
   if (!match || bytes.length !== 33 || bytes.toString('base64') !== match[3]) return undefined;
   if (bytes[0] !== keyTypes.ed25519 && bytes[0] !== keyTypes.cosignature) return undefined;
@@ -61,7 +61,8 @@ export const formatNote = ({ text, signatures }: Note): string =>
 /** Throws RangeError on anything that is no note. Says nothing about whether a signature holds. */
 export function parseNote(note: string): Note {
   const split = note.lastIndexOf('\n\n');
-  if (split < 0 || !note.endsWith('\n')) throw new RangeError('not a signed note');
+  const hasControls = /[^\P{Cc}\n]/u.test(note);
+  if (split < 0 || !note.endsWith('\n') || hasControls) throw new RangeError('not a signed note');
   const lines = note.slice(split + 2, -1).split('\n');
   if (lines.length > signaturesMax) throw new RangeError(`a note with ${lines.length} signatures`);
   return { text: note.slice(0, split + 1), signatures: lines.map(parseSignature) };
@@ -72,7 +73,7 @@ const signaturesMax = 100;
 
 /** Without its line feed. Throws RangeError. */
 export function parseSignature(line: string): NoteSignature {
-  const match = /^— ([^\s+]+) ([A-Za-z0-9+/]+=*)$/.exec(line);
+  const match = /^— ([^\p{White_Space}+]+) ([A-Za-z0-9+/]+=*)$/u.exec(line);
   const bytes = Buffer.from(match?.[2] ?? '', 'base64');
   if (!match || bytes.length < 5 || bytes.toString('base64') !== match[2])
     throw new RangeError('a signature of the note is malformed');
