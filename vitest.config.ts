@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
     reporters: [process.env['CI'] ? 'verbose' : 'default', './test/support/summary-reporter.ts'],
+    setupFiles: './test/support/each-worker.ts',
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',

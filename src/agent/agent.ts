@@ -20,6 +20,7 @@ import type { Log } from '../shared/log.ts';
 import { pause } from '../shared/pause.ts';
 import { pump } from '../shared/pump.ts';
 import { handshakeVersion, version } from '../shared/version.ts';
+import { keepThreadPoolAwake } from '../store/thread-pool.ts';
 import { checkVersion, prefixed, readControl, refuseControl, writeControl } from '../tunnel/control.ts';
 import { afterSequence } from '../tunnel/witness-frame.ts';
 import { connectWebSocket, type Connection } from '../tunnel/websocket.ts';
@@ -49,6 +50,7 @@ const finalCodes = new Set<ErrorCode>(['HOOP_JOIN_TOKEN', 'HOOP_VERSION_SKEW', '
 
 /** Dials out to the gateway and serves its resources until the signal aborts; dials again with backoff and jitter. */
 export async function runAgent(parts: AgentParts): Promise<void> {
+  keepThreadPoolAwake();
   const witness = parts.colocated ? undefined : await Witness.open(parts.config.stateDir, parts.key, parts.log);
   try {
     await keepLinked(parts, witness);

@@ -9,6 +9,7 @@ import { openCatalog, type Catalog } from '../store/catalog.ts';
 import { lockDataDir } from '../store/lock.ts';
 import { clearExports } from '../store/recording-so-far.ts';
 import { openRegistry, type Registry } from '../store/registry.ts';
+import { keepThreadPoolAwake } from '../store/thread-pool.ts';
 import { AgentLinks, type AgentRegistry } from './agent-links.ts';
 import type { ApiPorts } from './api/ports.ts';
 import { listenHost, listenPort, type GatewayConfig } from './config.ts';
@@ -56,6 +57,7 @@ export interface RunningGateway {
 export async function startGateway(config: GatewayConfig, options: GatewayOptions): Promise<RunningGateway> {
   const { log, clock = systemClock, colocatedKeys = new Set<string>() } = options;
   const opened: Opened = [];
+  keepThreadPoolAwake();
   try {
     await makeDataDir(config.dataDir);
     const lock = await lockDataDir(config.dataDir);

@@ -1,0 +1,3 @@
+import { keepThreadPoolAwake } from '../../src/store/thread-pool.ts';
+
+keepThreadPoolAwake();
