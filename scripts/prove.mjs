@@ -14,7 +14,10 @@ const proofs = {
   },
   'bit-rot': { file: 'test/proofs/bit-rot.test.ts', environment: { HOOP_PROVE_STATES: '2000' } },
   rollover: { file: 'test/proofs/rollover.test.ts', environment: { HOOP_PROVE_STATES: '100000' } },
-  tamper: { file: 'test/recording/tamper.test.ts', environment: { HOOP_PROVE_STRIDE: '1' } },
+  tamper: {
+    file: 'test/recording/tamper.test.ts',
+    environment: { HOOP_PROVE_STRIDE: '1', HOOP_PROVE_MUTANTS: '1000000' },
+  },
   coverage: { file: 'test/proofs/coverage.test.ts', environment: {} },
   fuzz: { file: 'test/fuzz/fuzz.test.ts', environment: { HOOP_PROVE_EXECUTIONS: '20000000' } },
   'redis-monitor': { file: 'test/proofs/redis-monitor.test.ts', environment: { HOOP_PROVE_RUNS: '100' } },
