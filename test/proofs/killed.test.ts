@@ -24,17 +24,19 @@ import { executed, logEverything, missing, recorded } from '../support/server-lo
 import { until } from '../support/until.ts';
 import { proofSeed, seededRandom } from './random.ts';
 
-const kills = Number(process.env.HOOP_PROVE_KILLS ?? 24);
+const kills = Number(process.env.HOOP_PROVE_KILLS ?? 100);
 const seed = proofSeed();
 const random = seededRandom(seed);
 type Victim = 'gateway' | 'agent' | 'client';
-/** Who is killed at once: the gateway, the hardest of them, most often. */
+/** Who is killed at once, round by round. A gateway takes longest to start again, so it is every fifth. */
 const ways: readonly [Victim, ...Victim[]][] = [
   ['gateway', 'agent'],
+  ['client'],
   ['agent'],
   ['gateway', 'client'],
-  ['gateway'],
+  ['agent', 'client'],
   ['client'],
+  ['agent'],
 ];
 /** So many rounds before the record is looked at: what is asked of it does not depend on when. */
 const roundsPerLook = 10;
@@ -56,12 +58,11 @@ for (let round = 0, killed = 0; killed < kills; round++) {
   looks.at(-1)!.count += victims.length;
 }
 
-/** How the session's record ends. */
-const endings = {
-  gateway: { state: 'interrupted', reason: 'interrupted' },
-  agent: { state: 'sealed', reason: 'agent_lost' },
-  client: { state: 'sealed', reason: 'client_lost' },
-};
+/** How the session's record may end: of two that go at once, the gateway misses either first. */
+const endings = (victims: readonly Victim[]) =>
+  victims.includes('gateway')
+    ? { state: 'interrupted', reasons: ['interrupted'] }
+    : { state: 'sealed', reasons: victims.map((victim) => `${victim}_lost`) };
 
 describe.runIf(hasProgram('pgbench'))(`kill -9 under pipelined load (seed ${seed})`, { timeout: 120_000 }, () => {
   let server: PostgresServer;
@@ -79,6 +80,7 @@ describe.runIf(hasProgram('pgbench'))(`kill -9 under pipelined load (seed ${seed
     hoop = await Deployment.start({ postgres: server });
     ({ role: connect, ready } = await hoop.connect());
     session = ready.session;
+    await until(async () => (await receipts()).length > 0); // of its beginning: killed is what has acknowledged something
   }, 120_000);
   afterAll(async () => {
     await hoop?.remove();
@@ -86,9 +88,9 @@ describe.runIf(hasProgram('pgbench'))(`kill -9 under pipelined load (seed ${seed
     await server?.stop();
   });
 
+  const gatewayKills = looks.flatMap(({ rounds }) => rounds).filter(({ victims }) => victims[0] === 'gateway').length;
   const unknown: number[] = [];
   let pipelined = 0;
-  let acknowledged = 0;
 
   test.each(looks)('kills $from and the $count after: what ran is in the record', async ({ rounds }) => {
     const held = await checkpoint();
@@ -107,7 +109,9 @@ describe.runIf(hasProgram('pgbench'))(`kill -9 under pipelined load (seed ${seed
     await expectVerified(held);
     for (const { victims, before, name, answered } of over) {
       const ended = await hoop.session(({ id, state }) => id === before && state !== 'live');
-      expect(ended).toMatchObject({ ...endings[victims[0]], endedAt: expect.any(String) });
+      const { state, reasons } = endings(victims);
+      expect(ended).toMatchObject({ state, endedAt: expect.any(String) });
+      expect(reasons).toContain(ended.reason);
       const statements = await statementsIn(before);
       const ran = executed(server.logFile!, name);
       pipelined += ran.filter((one) => one.startsWith('insert into load')).length;
@@ -128,9 +132,8 @@ describe.runIf(hasProgram('pgbench'))(`kill -9 under pipelined load (seed ${seed
   test('what had no answer is unknown, and hoop sessions says interrupted', async () => {
     expect(Math.max(...unknown)).toBeGreaterThan(0);
     expect(pipelined).toBeGreaterThan(0); // the pipelines of pgbench took part
-    expect(acknowledged).toBeGreaterThan(0);
     const interrupted = (await hoop.run(['sessions', '--limit', '1000'])).stdout.match(/interrupted/g)!.length;
-    expect(interrupted).toBeGreaterThanOrEqual(Math.floor(kills / 3));
+    expect(interrupted).toBeGreaterThanOrEqual(gatewayKills);
   });
 
   test('hoop connect has come back each time: same port, and it works', async () => {
@@ -167,15 +170,14 @@ describe.runIf(hasProgram('pgbench'))(`kill -9 under pipelined load (seed ${seed
     return collect(statementsOf(entries, { session: id, renderParameter: showBytes }));
   }
 
+  const receipts = () => readReceiptFiles(join(hoop.alice.configDir, 'receipts'));
   const checkpoint = () => readFile(join(hoop.dataDir, 'log/checkpoint'), 'utf8');
 
   /** Everything that the log has holds: it begins with what was signed before the kills, and has all that client and agent were shown. */
   async function expectVerified(held: string): Promise<void> {
     const key = parseVerifierKey(await (await fetch(`${hoop.url}/log/key`)).text())!;
-    const receipts = await readReceiptFiles(join(hoop.alice.configDir, 'receipts'));
-    acknowledged = receipts.length;
     const seen = parseWitnessList(await witnessList(hoop.agentState));
-    const trust = { keys: [key], held: parseCheckpoint(held), receipts, seen, witnesses: seen.keys };
+    const trust = { keys: [key], held: parseCheckpoint(held), receipts: await receipts(), seen, witnesses: seen.keys };
     const report = await verifyDataDir(hoop.dataDir, trust);
     expect(report.sessions.filter(({ verdict }) => verdicts[verdict].exit !== 0)).toEqual([]);
     expect(verdicts[report.verdict].exit).toBe(0);
