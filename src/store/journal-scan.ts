@@ -41,11 +41,14 @@ export function scanSegment(bytes: Buffer, facts: ScanFacts, found: (entry: Foun
   return { header, end, faults };
 }
 
-/** No header: never used, torn in its first batch, or damaged. */
+/**
+ * No header: never used, torn in its first batch, or damaged. The mark at its first place is written together with the header, so it shows
+ * nothing of it; what can be read behind that mark counts, as behind every other.
+ */
 function headless(bytes: Buffer, facts: ScanFacts, found: (entry: FoundEntry) => void): SegmentScan {
-  const to = nextProof(bytes, 0, facts);
-  if (to === undefined) return { header: undefined, end: 0, faults: [] };
-  const faults: JournalFault[] = [{ segment: facts.segment, from: 0, to: Math.min(to, segmentHeaderBytes) }];
+  const isDamaged = nextProof(bytes, segmentHeaderBytes, facts) !== undefined;
+  if (!isDamaged && !isMarkAt(bytes, segmentHeaderBytes)) return { header: undefined, end: 0, faults: [] };
+  const faults: JournalFault[] = isDamaged ? [{ segment: facts.segment, from: 0, to: segmentHeaderBytes }] : [];
   const end = scanRecords(bytes, segmentHeaderBytes, facts, faults, found);
   const header = { segment: facts.segment, previousSegment: 0, previousDurable: 0, timeMicros: 0 };
   return { header, end, faults };
@@ -87,10 +90,14 @@ function nextProof(bytes: Buffer, at: number, { durableEnd }: ScanFacts): number
     // A mark: length 24, session id of zeros, its own offset. Its first bytes are 00 00 00 18.
     next = bytes.indexOf(markLength, next);
     if (next < 0) return undefined;
-    const record = recordAt(bytes, next, next);
-    if (record !== undefined && record !== 'end' && record.kind === 'mark') return next;
+    if (isMarkAt(bytes, next)) return next;
   }
   return undefined;
+}
+
+function isMarkAt(bytes: Buffer, at: number): boolean {
+  const record = recordAt(bytes, at, at);
+  return record !== undefined && record !== 'end' && record.kind === 'mark';
 }
 
 const markLength = Buffer.from([0, 0, 0, 24]);

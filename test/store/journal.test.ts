@@ -9,6 +9,7 @@ import type { Disk } from '../../src/store/disk.ts';
 import type { JournalOptions } from '../../src/store/journal-options.ts';
 import { systemDisk } from '../../src/store/durable.ts';
 import { Journal } from '../../src/store/journal.ts';
+import { encodeMark } from '../../src/store/journal-format.ts';
 import { collect } from '../support/recorder.ts';
 
 const segmentBytes = 256 * 1024;
@@ -224,6 +225,30 @@ describe('a journal that was cut or damaged', () => {
     expect(second.faults).toMatchObject([{ segment: 1, from: 0 }]);
     expect(await texts(second, 1)).toEqual(['a', 'b', 'c']);
   });
+
+  it.each([
+    ['with nothing recorded yet', []],
+    ['with its first batch', ['a']],
+  ])(
+    'takes a header that did not reach the disk for no damage: the power went within its write, %s',
+    async (_, kept) => {
+      const first = await open();
+      if (kept.length > 0) {
+        await write(first, 2, 'x'.repeat(segmentBytes - 300));
+        first.append(first.begin(idOf(1)), entry('a')); // goes into the next segment, in one batch with its header
+        await first.durable();
+      }
+      await first.close();
+      const name = kept.length > 0 ? '0000000002.journal' : '0000000001.journal';
+      if (kept.length === 0) {
+        // Without a header, as a write ends that was cut short by the power and lost its beginning.
+        writeFileSync(path(name), Buffer.concat([Buffer.alloc(64), encodeMark(64), Buffer.alloc(1000)]));
+      } else change(name, (bytes) => bytes.fill(0, 0, 64));
+      const second = await open();
+      expect(second.faults).toEqual([]);
+      expect(await texts(second, 1)).toEqual(kept);
+    },
+  );
 
   it('takes bytes behind the end that the next segment names for nothing', async () => {
     const first = await open();
