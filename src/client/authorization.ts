@@ -17,6 +17,8 @@ export interface Authorization {
   credentials(): Promise<Credentials>;
   /** The gateway refused this access token: the next `credentials` are others, or HOOP_SIGN_IN. */
   refused(accessToken: string): Promise<void>;
+  /** Another sign-in may be stored than the one in use: true where it was, and is used from now on. */
+  takeStored(): Promise<boolean>;
 }
 
 /** An access token with less left than this is renewed before it is used. */
@@ -47,6 +49,13 @@ export class StoredAuthorization implements Authorization {
   async refused(accessToken: string): Promise<void> {
     this.#held = undefined;
     await this.#refresh(await openTokenStore(), accessToken);
+  }
+
+  async takeStored(): Promise<boolean> {
+    const stored = await (await openTokenStore()).read(this.#gateway);
+    const isOther = stored !== undefined && this.#held !== undefined && stored.key.x !== this.#held.signIn.key.x;
+    if (isOther) this.#held = undefined;
+    return isOther;
   }
 
   /**
@@ -128,6 +137,8 @@ export class TokenAuthorization implements Authorization {
   async refused(accessToken: string): Promise<void> {
     if (this.#held?.accessToken === accessToken) this.#held = undefined;
   }
+
+  takeStored = () => Promise.resolve(false);
 
   async #exchange(): Promise<Credentials & { accessExpiresAt: number }> {
     const [{ getDPoPHandle, genericGrantRequest }, oauth] = await Promise.all([

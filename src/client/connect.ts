@@ -6,14 +6,20 @@ import { ConnectedResource, type ConnectionState } from './connected-resource.ts
 import { openLocalPort } from './local-port.ts';
 import type { OpenedGateway } from './open-gateway.ts';
 import { SessionReceipts } from './session-receipts.ts';
-import { rememberedPort, rememberPort } from './settings.ts';
+import { keptCredential, rememberedPort, rememberPort } from './settings.ts';
 import { signInAgain, type DevicePrompt } from './sign-in.ts';
+import { tellTale } from './tell-tale.ts';
+import { ttlSecondsOf } from './parse-time.ts';
 import { openTokenStore } from './token-store.ts';
 
 export interface ConnectOptions {
   gateway: OpenedGateway;
   resource: string;
+  /** `--as`; else what the environment gives away. */
   actor: string | undefined;
+  ttlMillis?: number | undefined;
+  /** The same local password as the last time. */
+  keepCredential?: boolean | undefined;
   /** Asked for; otherwise the one that the resource had before, or a free one. 0 takes a free one and remembers nothing. */
   port: number | undefined;
   /** A folder for a unix socket beside the port. */
@@ -37,9 +43,11 @@ export interface Connection {
 
 /** Opens a session on a resource and keeps it. Resolves when client programs can connect; throws UserError. */
 export async function connectResource(options: ConnectOptions): Promise<Connection> {
-  const { gateway, resource, actor, port, socketFolder, caFile, onState, showPrompt, say, signal } = options;
+  const { gateway, resource, port, socketFolder, caFile, onState, showPrompt, say, signal } = options;
+  const { actor = tellTale(process.env)?.actor, ttlMillis } = options;
   const { api, url, send } = gateway;
   const remembered = port === undefined ? await rememberedPort(url, resource) : port;
+  const kept = options.keepCredential ? await keptCredential(url, resource) : undefined;
   const receipts = new SessionReceipts({ gateway, say });
   const connected = new ConnectedResource({
     request: {
@@ -48,13 +56,17 @@ export async function connectResource(options: ConnectOptions): Promise<Connecti
       authorize: (method, target) => api.authorizationHeaders(method, target),
       ...(actor === undefined ? {} : { actor }),
       ...(caFile === undefined ? {} : { caFile }),
+      ...(ttlMillis === undefined ? {} : { ttlSeconds: ttlSecondsOf(ttlMillis) }),
+      ...(kept === undefined ? {} : { keepCredential: kept }),
     },
     openPort: (onConnection, opening) =>
       openLocalPort({ onConnection, opening, ...(remembered ? { port: remembered } : {}) }),
     ...(socketFolder === undefined ? {} : { socketFolder: resolve(socketFolder) }),
     signInAgain: async () => {
       if (process.env['HOOP_TOKEN']) throw tokenOver();
+      if (await api.takeStored()) return;
       await signInAgain({ gateway: url, send, store: await openTokenStore(), show: showPrompt, signal });
+      await api.takeStored();
     },
     onState: (state) => {
       receipts.onState(state);
@@ -65,9 +77,9 @@ export async function connectResource(options: ConnectOptions): Promise<Connecti
   const info = await connected.open();
   if (port !== 0) await rememberPort(url, resource, connected.port!);
   const session = connected.session!;
-  const kept = connected.keep().finally(() => receipts.settle());
-  kept.catch(() => undefined); // whoever waits for it hears of it
-  return { resource, info, session, kept };
+  const over = connected.keep().finally(() => receipts.settle());
+  over.catch(() => undefined); // whoever waits for it hears of it
+  return { resource, info, session, kept: over };
 }
 
 const tokenOver = (): UserError =>

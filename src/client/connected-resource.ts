@@ -15,14 +15,15 @@ import { openSessionTunnel, type SessionTunnel, type TunnelRequest } from './ses
 /** What a person is shown of one resource. */
 export type ConnectionState =
   | { state: 'opening' }
-  | { state: 'ready'; session: string; port: number; streams: number; continues?: string }
+  /** `endsAt`: in milliseconds, by this machine's clock. */
+  | { state: 'ready'; session: string; port: number; streams: number; continues?: string; endsAt?: number }
   | { state: 'reconnecting'; why: string; port: number }
   | { state: 'signing-in'; why: string; port: number }
-  | { state: 'ended'; why: string }
+  | { state: 'ended'; why: string; reason: string }
   | { state: 'failed'; error: UserError };
 
 export interface ConnectedResourceParts {
-  request: Omit<TunnelRequest, 'signal' | 'continues'>;
+  request: Omit<TunnelRequest, 'signal'>;
   openPort: (
     onConnection: (duplex: Duplex, evidence: StreamOpen['evidence']) => void,
     opening: () => Promise<Protocol['opening']>,
@@ -55,6 +56,8 @@ export class ConnectedResource {
   #protocol: Protocol | undefined;
   #port: LocalPort | undefined;
   #streams = 0;
+  #isOver = false;
+  #endsAt: number | undefined;
   #opening: Promise<ConnectInfo> | undefined;
 
   constructor(parts: ConnectedResourceParts) {
@@ -132,7 +135,7 @@ export class ConnectedResource {
       this.#why = end.message;
       if (this.#parts.signal.aborted) return this.#finish(tunnel, end);
       this.#tunnel = undefined;
-      if (end.final) return this.#over(end);
+      if (end.final) return this.#overForGood(end);
       this.#parts.onState({ state: 'reconnecting', why: end.message, port: this.#port!.port });
       const successor = await this.#succeed(tunnel.opened.session);
       if (!successor) return this.#over({ ...end, reason: 'client_closed', message: 'stopped while reconnecting' });
@@ -166,6 +169,8 @@ export class ConnectedResource {
 
   #use(tunnel: SessionTunnel, continues?: string): void {
     this.#tunnel = tunnel;
+    const { secondsLeft } = tunnel.opened;
+    this.#endsAt = secondsLeft === null ? undefined : Date.now() + secondsLeft * 1000;
     this.#announce(continues);
   }
 
@@ -178,6 +183,7 @@ export class ConnectedResource {
       port: this.#port.port,
       streams: this.#streams,
       ...(continues === undefined ? {} : { continues }),
+      ...(this.#endsAt === undefined ? {} : { endsAt: this.#endsAt }),
     });
   }
 
@@ -203,7 +209,9 @@ export class ConnectedResource {
     await this.#protocol.frontend.refuse(
       local,
       'HOOP_SESSION_ENDED',
-      `hoop is not connected: ${this.#why}; try again in a moment`,
+      this.#isOver
+        ? `the session has ended: ${this.#why}`
+        : `hoop is not connected: ${this.#why}; try again in a moment`,
     );
     clearTimeout(deadline);
   }
@@ -213,9 +221,18 @@ export class ConnectedResource {
     return this.#over({ ...end, reason: 'client_closed', message: 'the session is closed' });
   }
 
+  /** Whoever comes to the port in this moment is told why, then nobody listens. */
+  async #overForGood(end: SessionEnded): Promise<SessionEnded> {
+    this.#isOver = true;
+    this.#parts.onState({ state: 'ended', why: end.message, reason: end.reason });
+    await pause(limits.endedPortMillis, this.#parts.signal);
+    this.#port?.close();
+    return end;
+  }
+
   #over(end: SessionEnded): SessionEnded {
     this.#port?.close();
-    this.#parts.onState({ state: 'ended', why: end.message });
+    this.#parts.onState({ state: 'ended', why: end.message, reason: end.reason });
     return end;
   }
 }

@@ -56,6 +56,9 @@ export class GatewayApi {
     return { authorization: `DPoP ${accessToken}`, dpop: await dpopProof(key, method, url, accessToken) };
   }
 
+  /** True where another sign-in is stored than the one that was used so far. */
+  takeStored = () => this.#authorization.takeStored();
+
   whoami = () => this.#get(whoamiSchema, '/whoami');
 
   users = () => this.#get(usersSchema, '/users');

@@ -1,4 +1,5 @@
 import { UserError } from '../shared/errors.ts';
+import { ttlSecondsMax } from '../shared/api.ts';
 import { spanMillis } from '../shared/span.ts';
 
 const day = /^\d{4}-\d{2}-\d{2}$/;
@@ -10,6 +11,9 @@ export function parseSpan(text: string, flag: string): number {
   if (millis === undefined) throw notUnderstood(text, flag, 'give a number with s, min, h, d or w, such as 12h or 30d');
   return millis;
 }
+
+/** For how long a session is asked for: a second at least, a year at most. */
+export const ttlSecondsOf = (millis: number): number => Math.min(ttlSecondsMax, Math.max(1, Math.round(millis / 1000)));
 
 /** `2h` (that long ago), `2026-11-22` (its first moment here), `2026-11-22T10:00`, or RFC 3339; as RFC 3339 in UTC. */
 export function parseWhen(text: string, flag: string, now: number): string {

@@ -20,6 +20,8 @@ export interface RunConnectOptions {
   port: number | undefined;
   socketFolder?: string | undefined;
   actor: string | undefined;
+  ttlMillis?: number | undefined;
+  keepCredential?: boolean | undefined;
   caFile: string | undefined;
   gateway: () => Promise<OpenedGateway>;
   json: boolean;
@@ -75,12 +77,14 @@ interface OpenAll {
 }
 
 async function openAll({ options, gateway, screen, signal }: OpenAll): Promise<(Connection | UserError)[]> {
-  const { resources, actor, port, socketFolder, caFile } = options;
+  const { resources, actor, ttlMillis, keepCredential, port, socketFolder, caFile } = options;
   const open = (resource: string) =>
     connectResource({
       gateway,
       resource,
       actor,
+      ttlMillis,
+      keepCredential,
       port,
       socketFolder,
       caFile,

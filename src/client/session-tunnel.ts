@@ -14,6 +14,7 @@ import {
 import { limits } from '../shared/limits.ts';
 import { handshakeVersion, version } from '../shared/version.ts';
 import { checkVersion, readControl, writeControl } from '../tunnel/control.ts';
+import { tellTale } from './tell-tale.ts';
 import { connectWebSocket, type Connection } from '../tunnel/websocket.ts';
 
 export interface TunnelRequest {
@@ -21,6 +22,10 @@ export interface TunnelRequest {
   resource: string;
   actor?: string;
   continues?: string;
+  /** End it after so long. */
+  ttlSeconds?: number;
+  /** What makes the local password the same each time. */
+  keepCredential?: string;
   /** About the coding agent, as it says itself; recorded as declared. */
   declared?: Record<string, string>;
   /** DPoP-bound authorization for exactly this request. */
@@ -65,7 +70,7 @@ export async function openSessionTunnel(request: TunnelRequest): Promise<Session
 
 async function openSession(
   connection: Connection,
-  { resource, actor, continues, declared }: TunnelRequest,
+  { resource, actor, continues, ttlSeconds, keepCredential, declared }: TunnelRequest,
 ): Promise<SessionTunnel> {
   const control = connection.open();
   await writeControl(control, {
@@ -74,8 +79,11 @@ async function openSession(
     resource,
     ...(actor === undefined ? {} : { actor }),
     ...(continues === undefined ? {} : { continues }),
+    ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
+    ...(keepCredential === undefined ? {} : { keepCredential }),
     declared: {
       ...declared,
+      ...tellTale(process.env)?.declared,
       host: hostname(),
       client: `hoop/${version}`,
       platform: process.platform,

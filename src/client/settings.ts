@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { UserError } from '../shared/errors.ts';
@@ -17,6 +18,8 @@ const gatewaySettingsSchema = z.object({
   logRollovers: z.array(z.string()).optional(),
   /** Verifier keys with which agents cosign the log, by the agents' names, as they were shown first. */
   agentKeys: z.record(z.string(), z.string()).optional(),
+  /** What the local passwords that are kept from session to session are derived from; no secret by itself. */
+  keptCredentials: z.record(z.string(), z.string().regex(/^[A-Za-z0-9_-]{16,64}$/)).optional(),
   /** Names for completion. */
   resources: z.array(z.string()).default([]),
 });
@@ -73,6 +76,15 @@ export async function rememberPort(gateway: string, resource: string, port: numb
   await updateSettings((settings) => {
     gatewaySettings(settings, gateway).ports[resource] = port;
   });
+}
+
+/** Made the first time; whoever takes it out of the settings gets another password. */
+export async function keptCredential(gateway: string, resource: string): Promise<string> {
+  const settings = await updateSettings((all) => {
+    const kept = (gatewaySettings(all, gateway).keptCredentials ??= {});
+    kept[resource] ??= randomBytes(24).toString('base64url');
+  });
+  return settings.gateways[gateway]!.keptCredentials![resource]!;
 }
 
 function parseJson(text: string): unknown {

@@ -43,6 +43,10 @@ With \`-- COMMAND\` it runs the command with PGHOST, PGPORT, PGUSER, PGPASSWORD,
       helpValue: 'NAME',
       env: 'HOOP_ACTOR',
     }),
+    ttl: Flags.string({ description: 'end the session after so long: 90s, 30m, 8h', helpValue: 'TIME' }),
+    'keep-credential': Flags.boolean({
+      description: 'the same local password (and port) as the last time, for graphical programs that remember one',
+    }),
     ...codingAgentFlags,
     print: Flags.boolean({ description: 'with --cursor and its like: only show the entry', helpGroup: 'CODING AGENT' }),
     'mcp-server': Flags.string({
@@ -65,6 +69,7 @@ With \`-- COMMAND\` it runs the command with PGHOST, PGPORT, PGUSER, PGPASSWORD,
       const thirdParty = server === undefined ? undefined : thirdPartyServer(server, command);
       return this.configure(agent, resources, { ...flags, gateway, server: thirdParty });
     }
+    const { parseSpan } = await import('../client/parse-time.ts');
     const { runConnect } = await import('../client/run-connect.ts');
     const { openConnectView } = await import('../ui/connect-view.ts');
     process.exitCode = await runConnect({
@@ -73,6 +78,8 @@ With \`-- COMMAND\` it runs the command with PGHOST, PGPORT, PGUSER, PGPASSWORD,
       port: flags.port,
       socketFolder: flags.socket,
       actor: flags.as,
+      ttlMillis: flags.ttl === undefined ? undefined : parseSpan(flags.ttl, '--ttl'),
+      keepCredential: flags['keep-credential'],
       caFile: flags['ca-file'],
       gateway: () => this.gateway({ ...flags, gateway }),
       json: this.jsonEnabled(),

@@ -17,14 +17,17 @@ Each process is a session of its own. Everything that a tool sends to the resour
       helpValue: 'NAME',
       env: 'HOOP_ACTOR',
     }),
+    ttl: Flags.string({ description: 'end the session after so long: 90s, 30m, 8h', helpValue: 'TIME' }),
   };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Mcp);
+    const { parseSpan } = await import('../client/parse-time.ts');
     const { serveMcp } = await import('../client/mcp/serve-mcp.ts');
     await serveMcp({
       resource: args.resource,
       actor: flags.as,
+      ttlMillis: flags.ttl === undefined ? undefined : parseSpan(flags.ttl, '--ttl'),
       caFile: flags['ca-file'],
       gateway: () => this.gateway(flags),
       say: (line) => this.say(line),

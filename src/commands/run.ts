@@ -21,6 +21,10 @@ environment, so that no password stands in a file. A program that only opens a w
       helpValue: 'NAME',
       env: 'HOOP_ACTOR',
     }),
+    ttl: Flags.string({ description: 'end the session after so long: 90s, 30m, 8h', helpValue: 'TIME' }),
+    'keep-credential': Flags.boolean({
+      description: 'the same local password (and port) as the last time, for graphical programs that remember one',
+    }),
     // Not --env-file: Node takes that for itself, wherever it stands. https://github.com/nodejs/node/issues/54232
     'write-env': Flags.string({
       description: 'put the environment into this new file too (0600), for as long as the program runs',
@@ -36,6 +40,7 @@ environment, so that no password stands in a file. A program that only opens a w
     }
     const command = this.argv.slice(separator + 1);
     const { argv, flags } = await this.parse(Run, this.argv.slice(0, separator));
+    const { parseSpan } = await import('../client/parse-time.ts');
     const { runConnect } = await import('../client/run-connect.ts');
     const { openConnectView } = await import('../ui/connect-view.ts');
     process.exitCode = await runConnect({
@@ -43,8 +48,10 @@ environment, so that no password stands in a file. A program that only opens a w
       command,
       envFile: flags['write-env'],
       dsnVariable: flags['dsn-variable'],
-      port: 0,
+      port: flags['keep-credential'] ? undefined : 0,
       actor: flags.as,
+      ttlMillis: flags.ttl === undefined ? undefined : parseSpan(flags.ttl, '--ttl'),
+      keepCredential: flags['keep-credential'],
       caFile: flags['ca-file'],
       gateway: () => this.gateway(flags),
       json: false,

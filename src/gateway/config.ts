@@ -20,6 +20,22 @@ const retentionSchema = z.preprocess(
 );
 export type RetentionPeriods = z.infer<typeof retentionSchema>;
 
+const lifeSchema = z
+  .string()
+  .refine((text) => (spanMillis(text) ?? 0) >= 1000, 'must be a second at least, with s, min, h or d: for example 8h')
+  .transform((text) => spanMillis(text)!);
+
+/** Of every session, in milliseconds. */
+const sessionSchema = z.preprocess(
+  (value) => (typeof value === 'string' ? { maxTtl: value } : value),
+  z.strictObject({
+    maxTtl: lifeSchema.optional(),
+    idle: lifeSchema.optional(),
+    /** May a developer keep the password of a local port from session to session? */
+    keepCredential: z.boolean().default(true),
+  }),
+);
+
 export const gatewayConfigSchema = z.strictObject({
   /** `host:port`; port 0 takes a free one. */
   listen: z
@@ -43,6 +59,8 @@ export const gatewayConfigSchema = z.strictObject({
     .default(limits.messageBytesMax),
   /** How long sealed recordings are kept: one time for all, or by resource. Without it for ever. */
   retention: retentionSchema.optional(),
+  /** How long sessions live: `8h` after the approval, or `{ maxTtl, idle, keepCredential }`. Without it as long as the access behind them. */
+  session: sessionSchema.optional(),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;
 

@@ -14,7 +14,6 @@ import { AgentLinks, type AgentRegistry } from './agent-links.ts';
 import type { ApiPorts } from './api/ports.ts';
 import { listenHost, listenPort, type GatewayConfig } from './config.ts';
 import { createHttp } from './http.ts';
-import { mayReach } from './identity/authorise.ts';
 import { createIdentity, type Identity } from './identity/identity.ts';
 import { listenHttp } from './listen-http.ts';
 import { logDamage } from './log-damage.ts';
@@ -25,6 +24,7 @@ import { gatewayKeyName } from './log-key.ts';
 import { receiptsOf } from './log-receipts.ts';
 import { logKeyActs } from './log-rollover.ts';
 import { TransparencyLog } from './log.ts';
+import { permit } from './permit.ts';
 import { openRecorder, type Recorder } from './recorder.ts';
 import { startRecordings, type RecordAct, type Recordings } from './recordings.ts';
 import { sessionsIndex } from './sessions-index.ts';
@@ -113,7 +113,8 @@ async function assemble(
     clock,
     log,
     messageBytesMax,
-    mayReach: (principal, resource) => mayReach(registry, principal, resource),
+    policy: config.session ?? { keepCredential: true },
+    permit: ({ userId }, resource, actor) => permit(registry.grants.rules(userId, resource), actor),
     resourceIsKnown: (resource) => registry.agents.resource(resource) !== undefined,
     credentialKey: registry.keys.credentialKey,
   });
@@ -311,6 +312,7 @@ function endWithAccess(identity: Identity, registry: Registry, sessions: LiveSes
     void sessions.endWhere(({ principal, session }) => {
       if (revocation.kind === 'user') return principal.userId === revocation.userId;
       if (revocation.kind === 'grant') return principal.grantId === revocation.grantId;
-      return !mayReach(registry, principal, session.parts.resource);
+      const { resource, actor } = session.parts;
+      return permit(registry.grants.rules(principal.userId, resource), actor).kind !== 'permitted';
     }, accessEnded);
 }

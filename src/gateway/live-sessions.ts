@@ -13,8 +13,17 @@ import type { AgentLink, AgentLinks } from './agent-links.ts';
 import { createHeldBudget } from './held-budget.ts';
 import type { Principal } from './identity/principal.ts';
 import { localPassword, localUser } from './local-credential.ts';
+import type { Permit } from './permit.ts';
 import type { Recorder } from './recorder.ts';
 import { GatewaySession, type SessionEnd } from './session.ts';
+import {
+  decideTerms,
+  recordedTerms,
+  watchTerms,
+  type SessionLine,
+  type SessionPolicy,
+  type SessionTerms,
+} from './session-terms.ts';
 import type { WitnessRefusals } from './witness-refusals.ts';
 
 export interface LiveSessionsParts {
@@ -23,8 +32,9 @@ export interface LiveSessionsParts {
   /** What agents say against the record. */
   refusals: WitnessRefusals;
   catalog: Catalog;
-  /** Default deny: is there a grant? */
-  mayReach: (principal: Principal, resource: string) => boolean;
+  /** Default deny: is there a grant, for this coding agent? */
+  permit: (principal: Principal, resource: string, actor: string | null) => Permit;
+  policy: SessionPolicy;
   resourceIsKnown: (resource: string) => boolean;
   credentialKey: Uint8Array;
   clock: Clock;
@@ -35,7 +45,7 @@ export interface LiveSessionsParts {
 /** All sessions of this gateway: who may open one, which run, and how they end. */
 export class LiveSessions {
   readonly #parts: LiveSessionsParts;
-  readonly #sessions = new Map<string, { session: GatewaySession; principal: Principal; link: AgentLink }>();
+  readonly #sessions = new Map<string, LiveSession>();
   readonly #held = createHeldBudget(limits.heldBytesMax);
   #draining = false;
 
@@ -66,14 +76,20 @@ export class LiveSessions {
 
   /** Authorises and opens; the genesis entry is durable when this resolves. Throws UserError. */
   async open(principal: Principal, request: TunnelOpen): Promise<GatewaySession> {
-    this.#authorise(principal, request.resource);
+    const line = this.#lineOf(principal, request);
+    this.#authorise(principal, request, line);
     await this.#recordAgain();
-    const root = await this.#rootOf(principal, request);
+    await this.endWhere(({ root }) => root === line?.root, clientLost);
     // Again, and without a pause up to the map: rights, the link and the count may have changed while the predecessor ended.
-    const { link, resource } = this.#authorise(principal, request.resource);
-    const session = this.#create({ principal, request, link, resource, root });
-    this.#sessions.set(session.id, { session, principal, link });
-    void session.ended.then(() => this.#sessions.delete(session.id));
+    const { link, resource, terms } = this.#authorise(principal, request, line);
+    if (line && [...this.#sessions.values()].some(({ root }) => root === line.root)) throw secondOfInstance();
+    const session = this.#create({ principal, request, link, resource, line, terms });
+    this.#sessions.set(session.id, { session, principal, link, root: line?.root ?? session.id });
+    const stopWatching = watchTerms(session, terms, this.#parts.clock);
+    void session.ended.then(() => {
+      stopWatching();
+      this.#sessions.delete(session.id);
+    });
     try {
       await session.parts.recorder.durable(); // nothing of a session that is not on disk may be forwarded
     } catch (error) {
@@ -95,11 +111,15 @@ export class LiveSessions {
     );
   }
 
-  #authorise(principal: Principal, name: string): { link: AgentLink; resource: LinkResource } {
-    const { agents, mayReach, resourceIsKnown } = this.#parts;
+  #authorise(principal: Principal, request: TunnelOpen, line: Line | undefined): Allowed {
+    const { agents, permit, resourceIsKnown } = this.#parts;
+    const { resource: name } = request;
     if (this.#draining)
       throw new UserError('HOOP_GATEWAY_DRAINING', 'the gateway is stopping', { next: 'try again in a moment' });
-    if (!mayReach(principal, name)) throw this.#denied(principal, name, resourceIsKnown(name));
+    const permitted = permit(principal, name, actorOf(request, line));
+    if (permitted.kind === 'none') throw this.#denied(principal, name, resourceIsKnown(name));
+    if (permitted.kind === 'other-actor') throw otherActor(principal, name, permitted.actors);
+    const terms = this.#terms(principal, request, line, permitted.ttlMillisMax);
     const link = agents.byResource(name);
     const resource = link?.resources.get(name);
     if (!link || !resource) {
@@ -114,7 +134,16 @@ export class LiveSessions {
         next: 'end some first',
       });
     }
-    return { link, resource };
+    return { link, resource, terms };
+  }
+
+  #terms(principal: Principal, request: TunnelOpen, line: Line | undefined, ttlMillisMax: number | undefined) {
+    const { policy, clock } = this.#parts;
+    const isCredentialKept = request.keepCredential !== undefined;
+    if (isCredentialKept && !policy.keepCredential) throw keptRefused();
+    const ttlMillis = request.ttlSeconds === undefined ? undefined : request.ttlSeconds * 1000;
+    const now = clock.nowMicros() / 1000;
+    return decideTerms({ now, principal, ttlMillis, isCredentialKept, policy, ttlMillisMax, line });
   }
 
   /** Only those who may see all resources learn whether a name exists. */
@@ -125,14 +154,21 @@ export class LiveSessions {
     });
   }
 
-  /** The first session of a line of successors. A predecessor that still lives is ended: its client is evidently lost. */
-  async #rootOf(principal: Principal, { continues, resource }: TunnelOpen): Promise<string | undefined> {
+  /** Whose it is comes first: nobody continues, or ends, a session of somebody else. */
+  #lineOf(principal: Principal, { continues, resource }: TunnelOpen): Line | undefined {
     if (continues === undefined) return undefined;
-    let row = this.#predecessor(continues, principal, resource); // whose it is comes first: nobody ends a session of somebody else
-    await this.#sessions.get(continues)?.session.end(clientLost);
-    for (let steps = 0; row.continues !== null && steps < successorsMax; steps++)
-      row = this.#predecessor(row.continues, principal, resource);
-    return row.id;
+    const predecessor = this.#predecessor(continues, principal, resource);
+    let root = predecessor;
+    for (let steps = 0; root.continues !== null && steps < successorsMax; steps++)
+      root = this.#predecessor(root.continues, principal, resource);
+    return {
+      root: root.id,
+      actor: predecessor.actor,
+      actorInstance: predecessor.actorInstance,
+      startedAt: Date.parse(root.startedAt),
+      predecessorStartedAt: Date.parse(predecessor.startedAt),
+      predecessorExpiresAt: predecessor.expiresAt ? Date.parse(predecessor.expiresAt) : undefined,
+    };
   }
 
   #predecessor(id: string, principal: Principal, resource: string): Session {
@@ -144,17 +180,19 @@ export class LiveSessions {
     });
   }
 
-  #create({ principal, request, link, resource, root }: Creation): GatewaySession {
+  #create({ principal, request, link, resource, line, terms }: Creation): GatewaySession {
     const { recorder, credentialKey, clock, log, messageBytesMax } = this.#parts;
     const protocol = protocolNamed(resource.protocol);
     if (!protocol)
       throw new UserError('HOOP_PROTOCOL', `this gateway does not know the protocol ${resource.protocol}`, {
         next: 'upgrade the gateway',
       });
-    const actor = request.actor ?? null;
+    const actor = actorOf(request, line);
+    // The same through a line of successors: it is one process.
+    const actorInstance = line?.actorInstance ?? randomBytes(16).toString('hex');
     const witness = link.witness?.session();
     const facts = {
-      principal: { user: principal.user, via: principal.via, actor, actorInstance: randomBytes(16).toString('hex') },
+      principal: { user: principal.user, via: principal.via, actor, actorInstance },
       resource: {
         name: resource.name,
         protocol: resource.protocol,
@@ -167,10 +205,12 @@ export class LiveSessions {
       declared: request.declared,
       results: resource.results,
       redact: resource.redact,
+      terms: recordedTerms(terms),
     };
     const opened = recorder.openSession(facts, witness && ((id, entry) => witness.add(id, entry)));
     if (!witness && !link.colocated) opened.note('unwitnessed', { agentVersion: link.version });
-    const password = localPassword(credentialKey, root ?? opened.id, principal.user, resource.name);
+    const kept = request.keepCredential === undefined ? undefined : `kept:${request.keepCredential}`;
+    const password = localPassword(credentialKey, kept ?? line?.root ?? opened.id, principal.user, resource.name);
     const credential = { user: localUser, password, database: resource.database ?? resource.name };
     return new GatewaySession({
       recorder: opened,
@@ -183,16 +223,14 @@ export class LiveSessions {
       policy: { results: resource.results, redact: resource.redact },
       credential,
       held: this.#held,
+      expiresAt: terms.expiresAt,
       clock,
       log,
       messageBytesMax,
     });
   }
 
-  async endWhere(
-    match: (entry: { session: GatewaySession; principal: Principal; link: AgentLink }) => boolean,
-    end: SessionEnd,
-  ): Promise<void> {
+  async endWhere(match: (entry: LiveSession) => boolean, end: SessionEnd): Promise<void> {
     await Promise.all([...this.#sessions.values()].filter(match).map(({ session }) => session.end(end)));
   }
 
@@ -224,19 +262,56 @@ export class LiveSessions {
   }
 }
 
-interface Creation {
+interface LiveSession {
+  session: GatewaySession;
   principal: Principal;
-  request: TunnelOpen;
+  link: AgentLink;
+  /** The first session of its line: one actor instance. */
+  root: string;
+}
+
+interface Line extends SessionLine {
+  root: string;
+  actor: string | null;
+  actorInstance: string;
+}
+
+interface Allowed {
   link: AgentLink;
   resource: LinkResource;
-  root: string | undefined;
+  terms: SessionTerms;
 }
+
+interface Creation extends Allowed {
+  principal: Principal;
+  request: TunnelOpen;
+  line: Line | undefined;
+}
+
+/** A successor is the actor that its predecessor was, whatever it says. */
+const actorOf = (request: TunnelOpen, line: Line | undefined): string | null =>
+  line ? line.actor : (request.actor ?? null);
 
 /** A client that loses its tunnel every minute for a week has this many successors; the line is then begun anew. */
 const successorsMax = 10_000;
 
 const unknownResource = (name: string) =>
   new UserError('HOOP_NOT_FOUND', `there is no resource ${name}`, { next: '`hoop resources` lists them' });
+
+const otherActor = ({ user }: Principal, name: string, actors: string[]): UserError =>
+  new UserError(
+    'HOOP_DENIED',
+    `${user} may reach ${name} only by ${actors.length === 0 ? 'a coding agent that says who it is' : actors.join(' or ')}`,
+    { next: 'say who acts with --as NAME (or HOOP_ACTOR); an administrator can change the grant' },
+  );
+const secondOfInstance = (): UserError =>
+  new UserError('HOOP_LIMIT', 'another session of this actor instance was opened at the same time', {
+    next: 'try again in a moment, or run `hoop connect` again for an instance of its own',
+  });
+const keptRefused = (): UserError =>
+  new UserError('HOOP_DENIED', 'this gateway does not let local passwords be kept from session to session', {
+    next: 'connect without --keep-credential',
+  });
 
 export const clientClosed: SessionEnd = {
   reason: 'client_closed',

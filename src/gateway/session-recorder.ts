@@ -39,6 +39,7 @@ export class SessionRecorder {
   readonly #ledger = new SessionLedger();
   #sealing: Promise<void> | undefined;
   #sealed = false;
+  #lastMicros = 0;
   readonly #followers = new Set<(entry: Buffer) => void>();
 
   constructor(idBytes: Uint8Array, parts: SessionRecorderParts) {
@@ -60,6 +61,16 @@ export class SessionRecorder {
   /** Live: the same object for the life of the session. */
   get counters(): Readonly<SessionCounters> {
     return this.#ledger.counters;
+  }
+
+  /** Something was asked and is not answered yet. */
+  get isAnswering(): boolean {
+    return this.#ledger.openStatements.size > 0;
+  }
+
+  /** When the last entry was appended. */
+  get lastMicros(): number {
+    return this.#lastMicros;
   }
 
   /** Appends the genesis entry; its time. */
@@ -161,6 +172,7 @@ export class SessionRecorder {
     const sequence = this.#chain.seq;
     this.#chain.accept(entry);
     this.#ledger.add(sequence, stream, body);
+    this.#lastMicros = timeMicros;
     this.#parts.onAppended?.(this.id, entry);
     for (const follower of this.#followers) follower(entry);
     return sequence;

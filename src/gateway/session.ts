@@ -22,6 +22,8 @@ export interface SessionParts {
   policy: RecordPolicy;
   credential: LocalCredential;
   held: HeldBudget;
+  /** In milliseconds; undefined for no end of its own. */
+  expiresAt?: number | undefined;
   clock: Clock;
   log: Log;
   messageBytesMax: number;
@@ -58,6 +60,12 @@ export class GatewaySession {
 
   get id(): string {
     return this.parts.recorder.id;
+  }
+
+  /** Until its time is over; undefined where it has no end of its own. */
+  get secondsLeft(): number | undefined {
+    const { expiresAt, clock } = this.parts;
+    return expiresAt === undefined ? undefined : Math.max(0, Math.round((expiresAt - clock.nowMicros() / 1000) / 1000));
   }
 
   /** Takes a stream that the client opened. */

@@ -8,6 +8,7 @@ import type { Connection } from '../tunnel/websocket.ts';
 import type { Principal } from './identity/principal.ts';
 import { accessEnded, clientClosed, clientLost, type LiveSessions } from './live-sessions.ts';
 import type { GatewaySession } from './session.ts';
+import { actWhen } from './session-terms.ts';
 
 /** Serves one tunnel: one session from its first control message to its end. Never rejects. */
 export async function serveTunnel(
@@ -41,6 +42,7 @@ async function openSession(control: Duplex, principal: Principal, sessions: Live
     user: principal.user,
     credential: session.parts.credential,
     expiresAt: principal.expiresAt === null ? null : new Date(principal.expiresAt).toISOString(),
+    secondsLeft: session.secondsLeft ?? null,
   });
   return { session, rest };
 }
@@ -66,18 +68,9 @@ async function untilEnd({ connection, control, session, principal }: RunningTunn
   await writeControl(control, { kind: 'ended', ...end }).catch(() => undefined);
 }
 
-/** A tunnel lives no longer than the grant behind it. Timers hold at most 2^31 - 1 ms, so far dates are waited for in steps. */
+/** A tunnel lives no longer than the grant behind it. */
 function endAt(expiresAt: number | null, act: () => void): () => void {
-  if (expiresAt === null) return () => undefined;
-  let timer: NodeJS.Timeout;
-  const wait = () => {
-    const millis = expiresAt - Date.now();
-    if (millis <= 0) return act();
-    timer = setTimeout(wait, Math.min(millis, 2 ** 31 - 1));
-    timer.unref();
-  };
-  wait();
-  return () => clearTimeout(timer);
+  return expiresAt === null ? () => undefined : actWhen(() => expiresAt - Date.now(), act);
 }
 
 function asUserError(error: unknown, log: Log): UserError {

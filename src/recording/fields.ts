@@ -44,6 +44,7 @@ export const fieldTable: Record<EntryKind, readonly Field[]> = {
     field(89, 'declared', 'utf8-map'),
     field(90, 'results', 'utf8'),
     optional(91, 'redact', 'utf8-list'),
+    optional(92, 'terms', 'utf8-map'),
   ],
   'stream-open': [field(60, 'facts', 'utf8-map')],
   statement: [

@@ -25,6 +25,8 @@ export interface SessionFacts {
   results: 'digest' | 'rows';
   /** What is left out besides passwords; absent: all that the protocol knows. */
   redact?: readonly string[] | undefined;
+  /** On what terms it was allowed: `expiresAt` (RFC 3339), `idleSeconds`, `credential` (`kept`). Absent: on none. */
+  terms?: Record<string, string> | undefined;
 }
 
 /** The first entry of every session: binds it to its place in the log and to everything that was decided when it was allowed. */
@@ -51,6 +53,7 @@ export interface Genesis extends RecordedPrincipal {
   declared: Record<string, string>;
   results: 'digest' | 'rows';
   redact?: readonly string[] | undefined;
+  terms?: Record<string, string> | undefined;
 }
 
 export interface GenesisPlace {
@@ -64,7 +67,7 @@ export interface GenesisPlace {
 }
 
 export function createGenesis(facts: SessionFacts, place: GenesisPlace): Genesis {
-  const { principal, resource, agent, colocated, continues, declared, results, redact } = facts;
+  const { principal, resource, agent, colocated, continues, declared, results, redact, terms } = facts;
   return {
     ...place,
     principalCommitment: commitPrincipal(place.principalSalt, principal),
@@ -82,6 +85,7 @@ export function createGenesis(facts: SessionFacts, place: GenesisPlace): Genesis
     declared,
     results,
     ...(redact && { redact }),
+    ...(terms && { terms }),
   };
 }
 

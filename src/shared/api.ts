@@ -14,6 +14,9 @@ export const clientId = 'hoop-cli';
 export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 export const hoopTokenType = 'urn:hoop:token-type:user-token';
 
+/** A session's longest life that anybody can ask for: a year, as a HOOP_TOKEN's. */
+export const ttlSecondsMax = 366 * 24 * 3600;
+
 /** Names of users, groups, agents and resources. */
 export const nameSchema = z
   .string()
@@ -74,7 +77,17 @@ export const updateUserSchema = z.object({
 });
 export const usersSchema = z.object({ users: z.array(userSchema) });
 
-/** POST /grants {user | group, resource} → 201 Grant · GET /grants?user=&resource= → {grants} · DELETE /grants/:id */
+/** What a grant asks besides. Names of actors are compared without regard to case; each is *as declared*. */
+const grantRules = {
+  /** Somebody says which coding agent it is. */
+  requireActor: z.boolean().optional(),
+  /** It is one of these. */
+  actors: z.array(z.string().min(1).max(100)).min(1).max(20).optional(),
+  /** A session on it lives so long after the approval behind it, at most. */
+  maxTtlSeconds: z.number().int().min(1).max(ttlSecondsMax).optional(),
+};
+
+/** POST /grants {user | group, resource, …rules} → 201 Grant · GET /grants?user=&resource= → {grants} · DELETE /grants/:id */
 export const grantSchema = z.object({
   id: z.string(),
   user: z.string().optional(),
@@ -83,6 +96,7 @@ export const grantSchema = z.object({
   resource: z.string(),
   createdAt: z.string(),
   createdBy: z.string(),
+  ...grantRules,
 });
 export type Grant = z.infer<typeof grantSchema>;
 export const createGrantSchema = z
@@ -90,6 +104,7 @@ export const createGrantSchema = z
     user: nameSchema.optional(),
     group: nameSchema.optional(),
     resource: z.union([nameSchema, z.literal('*')]),
+    ...grantRules,
   })
   .refine((grant) => (grant.user === undefined) !== (grant.group === undefined), 'name either a user or a group');
 export const grantsSchema = z.object({ grants: z.array(grantSchema) });
@@ -106,6 +121,7 @@ export const agentSchema = z.object({
   resources: z.array(z.string()),
 });
 export type Agent = z.infer<typeof agentSchema>;
+export const createAgentSchema = z.object({ name: nameSchema });
 export const agentsSchema = z.object({ agents: z.array(agentSchema) });
 export const agentCreatedSchema = z.object({
   agent: agentSchema,
@@ -185,6 +201,8 @@ export const sessionSchema = z.object({
   streams: z.number().int(),
   /** The session that this one succeeds after a loss. */
   continues: z.string().nullable(),
+  /** When it ends at the latest, by its own wish or by policy. */
+  expiresAt: z.string().nullish(),
 });
 export type Session = z.infer<typeof sessionSchema>;
 export const sessionsSchema = z.object({

@@ -9,6 +9,7 @@
  * LinkCommand. The gateway opens a stream per client connection: ResourceOpen → ResourceReady or ControlRefused, then bytes.
  */
 import * as z from 'zod';
+import { ttlSecondsMax } from './api.ts';
 
 const handshakeVersionSchema = z.object({ major: z.number().int(), minor: z.number().int() });
 
@@ -28,6 +29,13 @@ export const tunnelOpenSchema = z.object({
   actor: z.string().max(100).optional(),
   /** Random per process; binds a successor session to its predecessor. */
   continues: z.string().max(64).optional(),
+  /** End it after so long; policy may end it sooner. */
+  ttlSeconds: z.number().int().min(1).max(ttlSecondsMax).optional(),
+  /** Random, and the same each time: the local password shall stay the same from session to session. Policy may refuse. */
+  keepCredential: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{16,64}$/)
+    .optional(),
   declared: z.record(z.string().max(64), z.string().max(512)).default({}),
 });
 export type TunnelOpen = z.infer<typeof tunnelOpenSchema>;
@@ -40,7 +48,10 @@ export const tunnelOpenedSchema = z.object({
   user: z.string(),
   /** Local credential: the same for a session and its successors. */
   credential: z.object({ user: z.string(), password: z.string(), database: z.string() }),
+  /** End of the access behind it. */
   expiresAt: z.string().nullable(),
+  /** The session ends then at the latest. Not a time of day: clocks differ. */
+  secondsLeft: z.number().nullable().default(null),
 });
 export type TunnelOpened = z.infer<typeof tunnelOpenedSchema>;
 

@@ -30,6 +30,8 @@ export const limits = {
   webSocketBytesMax: 8 * 1024 * 1024,
   /** How long a client may read our last words before a stream that it does not end is reset. */
   lingerMillis: 1_000,
+  /** The port of an ended session says so for that long, then nothing: a program that tries again has read why. */
+  endedPortMillis: 2_000,
   /** Between pings on a tunnel or link. */
   pingIntervalMillis: 15_000,
   /** Without a pong for that long the other side is lost (DESIGN 8). */
@@ -102,6 +104,12 @@ export const limits = {
   wrongCodesMax: 10,
   /** Device codes asked for by one address in the life of a code: each is a row and something to guess. */
   deviceCodesMax: 60,
+  /** Passwords tried for one device code: then the code is void, whichever addresses they came from. */
+  passwordTriesPerCodeMax: 8,
+  /** People on their way to an upstream provider or back; the oldest are forgotten. */
+  upstreamSignInsMax: 10_000,
+  /** For each answer of an upstream provider. */
+  upstreamSeconds: 10,
   /** Keys for which tries are counted; more is an attack in itself, and the oldest are forgotten. */
   triesKeysMax: 50_000,
   /** Password hashes at once (32 MiB and a thread each), and how many may wait. */

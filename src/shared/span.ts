@@ -6,3 +6,10 @@ export function spanMillis(text: string): number | undefined {
   const found = span.exec(text.trim());
   return found ? Number(found[1]) * unitMillis[found[2] as keyof typeof unitMillis] : undefined;
 }
+
+/** In the largest unit that leaves no rest: `90 s`, `30 min`, `8 h`. */
+export function spanText(millis: number): string {
+  for (const unit of ['d', 'h', 'min'] as const)
+    if (millis >= unitMillis[unit] && millis % unitMillis[unit] === 0) return `${millis / unitMillis[unit]} ${unit}`;
+  return `${millis / 1000} s`;
+}

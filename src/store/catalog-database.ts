@@ -16,7 +16,7 @@ export interface CatalogDatabase {
 export const textBytesMax = 16 * 1024;
 
 /** Raised whenever the tables change: another number is thrown away and made anew. */
-const schemaVersion = 2;
+const schemaVersion = 3;
 const schema = `
   create table sessions (
     id text primary key,
@@ -34,6 +34,7 @@ const schema = `
     errors integer not null,
     streams integer not null,
     continues text,
+    expiresAt text,
     ordinal integer not null,
     agentOrdinal integer not null,
     startedMicros integer not null,

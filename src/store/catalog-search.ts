@@ -18,6 +18,7 @@ export const sessionColumns = [
   'errors',
   'streams',
   'continues',
+  'expiresAt',
 ] as const satisfies (keyof Session)[];
 
 export const toSession = (row: Record<string, unknown>): Session =>

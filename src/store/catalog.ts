@@ -34,10 +34,10 @@ export class Catalog {
 
   /** A session was opened; its row is live until `closed`. */
   openedBy(genesis: Genesis, startedMicros: number): void {
-    const { user, actor, actorInstance, resource, protocol, agent, continues, ordinal, agentOrdinal } = genesis;
+    const { user, actor, actorInstance, resource, protocol, agent, continues, ordinal, agentOrdinal, terms } = genesis;
     this.#database.run(
       `insert or replace into sessions (${sessionColumns.join(', ')}, ordinal, agentOrdinal, startedMicros)
-       values (?, ?, ?, ?, ?, ?, ?, ?, null, 'live', null, 0, 0, 0, ?, ?, ?, ?)`,
+       values (?, ?, ?, ?, ?, ?, ?, ?, null, 'live', null, 0, 0, 0, ?, ?, ?, ?, ?)`,
       formatSessionId(genesis.sessionId),
       user,
       actor,
@@ -47,6 +47,7 @@ export class Catalog {
       agent,
       new Date(startedMicros / 1000).toISOString(),
       continues,
+      terms?.['expiresAt'] ?? null,
       ordinal,
       agentOrdinal,
       startedMicros,

@@ -1,11 +1,12 @@
 import { loadInk } from './load-ink.ts';
-import { count } from './print.ts';
+import { count, localTime } from './print.ts';
+import { timeLeft } from './time-left.ts';
 import type { ConnectRow } from './connect-status.tsx';
 
 /** What the view is told of one resource; the same shape as client/connected-resource's states, without its errors. */
 export type ShownState =
   | { state: 'opening' }
-  | { state: 'ready'; session: string; port: number; streams: number }
+  | { state: 'ready'; session: string; port: number; streams: number; endsAt?: number }
   | { state: 'reconnecting' | 'signing-in'; why: string; port: number }
   | { state: 'ended'; why: string }
   | { state: 'failed'; error: { message: string } };
@@ -26,7 +27,7 @@ export async function openConnectView(
   return stream.isTTY && process.env['TERM'] !== 'dumb' ? openLiveView(resources, stream, hint) : openPlainView(stream);
 }
 
-export function connectRow(resource: string, state: ShownState): ConnectRow {
+export function connectRow(resource: string, state: ShownState, now: number): ConnectRow {
   switch (state.state) {
     case 'opening':
       return { resource, tone: 'waiting', word: 'opening', detail: '' };
@@ -35,7 +36,11 @@ export function connectRow(resource: string, state: ShownState): ConnectRow {
         resource,
         tone: 'ready',
         word: `ready on 127.0.0.1:${state.port}`,
-        detail: `session ${state.session.slice(0, 8)} · ${count(state.streams, 'connection')}`,
+        detail: [
+          `session ${state.session.slice(0, 8)}`,
+          count(state.streams, 'connection'),
+          ...(state.endsAt === undefined ? [] : [timeLeft(state.endsAt - now)]),
+        ].join(' · '),
       };
     case 'reconnecting':
       return { resource, tone: 'waiting', word: 'reconnecting', detail: state.why };
@@ -51,13 +56,20 @@ export function connectRow(resource: string, state: ShownState): ConnectRow {
 async function openLiveView(resources: string[], stream: NodeJS.WriteStream, hint: string): Promise<ConnectView> {
   const { render, createElement } = await loadInk();
   const { ConnectStatus } = await import('./connect-status.tsx');
-  const rows = new Map(resources.map((resource) => [resource, connectRow(resource, { state: 'opening' })]));
+  const states = new Map<string, ShownState>(resources.map((resource) => [resource, { state: 'opening' }]));
   let notice = '';
-  const element = (below: string) => createElement(ConnectStatus, { rows: [...rows.values()], notice, hint: below });
+  const rows = () => [...states].map(([resource, state]) => connectRow(resource, state, Date.now()));
+  const element = (below: string) => createElement(ConnectStatus, { rows: rows(), notice, hint: below });
   const view = render(element(hint), { stdout: stream, exitOnCtrlC: false, patchConsole: false });
+  // The countdown; nothing else changes by itself.
+  const ticking = setInterval(() => {
+    if ([...states.values()].some((state) => state.state === 'ready' && state.endsAt !== undefined))
+      view.rerender(element(hint));
+  }, 1000);
+  ticking.unref();
   return {
     show(resource, state) {
-      rows.set(resource, connectRow(resource, state));
+      states.set(resource, state);
       if (state.state === 'ready') notice = '';
       view.rerender(element(hint));
     },
@@ -66,6 +78,7 @@ async function openLiveView(resources: string[], stream: NodeJS.WriteStream, hin
       view.rerender(element(hint));
     },
     close() {
+      clearInterval(ticking);
       notice = '';
       view.rerender(element(''));
       view.unmount();
@@ -73,14 +86,22 @@ async function openLiveView(resources: string[], stream: NodeJS.WriteStream, hin
   };
 }
 
+/** In a log it is a time of day: nobody looks while it counts down. */
+const until = (endsAt: number): string =>
+  `until ${localTime(new Date(Math.round(endsAt / 1000) * 1000).toISOString())}`;
+
 function openPlainView(stream: NodeJS.WriteStream): ConnectView {
   const last = new Map<string, string>();
   return {
     show(resource, state) {
-      const { word, detail } = connectRow(resource, state);
+      const { word, detail } = connectRow(resource, state, Date.now());
       // The count of open streams is for eyes that watch; in a log it would be noise.
       const line =
-        state.state === 'ready' ? `${word} · session ${state.session}` : [word, detail].filter(Boolean).join(': ');
+        state.state === 'ready'
+          ? [`${word} · session ${state.session}`, ...(state.endsAt === undefined ? [] : [until(state.endsAt)])].join(
+              ' · ',
+            )
+          : [word, detail].filter(Boolean).join(': ');
       if (last.get(resource) === line) return;
       last.set(resource, line);
       stream.write(`${resource} ${line}\n`);

@@ -5,6 +5,7 @@ import { UserError } from '../../shared/errors.ts';
 import type { StreamOpen } from '../../shared/handshake.ts';
 import { ConnectedResource, type ConnectionState } from '../connected-resource.ts';
 import type { OpenedGateway } from '../open-gateway.ts';
+import { ttlSecondsOf } from '../parse-time.ts';
 import { SessionReceipts } from '../session-receipts.ts';
 import { signIn, signInAgain, type DevicePrompt } from '../sign-in.ts';
 import { chooseTokenStore, openTokenStore } from '../token-store.ts';
@@ -17,6 +18,7 @@ export interface RecordedSessionOptions {
   actor: () => string | undefined;
   /** About the coding agent, as it says itself. */
   declared: Record<string, string>;
+  ttlMillis?: number | undefined;
   caFile: string | undefined;
   /** A line for whoever reads the log. */
   say: (line: string) => void;
@@ -38,6 +40,12 @@ export class RecordedSession {
   readonly #options: RecordedSessionOptions;
   #ready: Promise<ReadySession> | undefined;
   #kept: Promise<unknown> | undefined;
+  /** The one that runs, or ran last. */
+  #last: string | undefined;
+  /** Of a session that was idle: the next one goes on as the same actor instance. */
+  #continues: string | undefined;
+  /** Why this process opens no further one: somebody ended it, or its time is over. */
+  #over: string | undefined;
   /** Shown to the person while a sign-in waits for its approval. */
   #prompt: Promise<DevicePrompt | undefined> | undefined;
 
@@ -47,6 +55,7 @@ export class RecordedSession {
 
   /** Throws UserError; the next call tries again. */
   async ready(): Promise<ReadySession> {
+    if (this.#over !== undefined) throw sessionOver(this.#over);
     if (this.#prompt) throw signInNeeded(await this.#prompt);
     this.#ready ??= this.#open();
     try {
@@ -65,7 +74,7 @@ export class RecordedSession {
   }
 
   async #open(): Promise<ReadySession> {
-    const { resource, declared, caFile, signal } = this.#options;
+    const { resource, declared, ttlMillis, caFile, signal } = this.#options;
     const actor = this.#options.actor();
     const gateway = await this.#options.gateway();
     const { api, url } = gateway;
@@ -78,7 +87,9 @@ export class RecordedSession {
         declared,
         authorize: (method, target) => api.authorizationHeaders(method, target),
         ...(actor === undefined ? {} : { actor }),
+        ...(this.#continues === undefined ? {} : { continues: this.#continues }),
         ...(caFile === undefined ? {} : { caFile }),
+        ...(ttlMillis === undefined ? {} : { ttlSeconds: ttlSecondsOf(ttlMillis) }),
       },
       // No port that another process could find: connections are handed over in memory.
       openPort: (onConnection) => {
@@ -125,7 +136,13 @@ export class RecordedSession {
     return this.#prompt;
   }
 
-  #signInAgain({ url: gateway, send }: OpenedGateway): Promise<void> {
+  async #signInAgain({ url: gateway, send, api }: OpenedGateway): Promise<void> {
+    if (await api.takeStored()) return;
+    await this.#askAgain({ gateway, send });
+    await api.takeStored();
+  }
+
+  #askAgain({ gateway, send }: { gateway: string; send: OpenedGateway['send'] }): Promise<void> {
     if (process.env['HOOP_TOKEN']) {
       return Promise.reject(new UserError('HOOP_SIGN_IN', 'the token in HOOP_TOKEN has expired or was revoked'));
     }
@@ -143,10 +160,24 @@ export class RecordedSession {
 
   #report(state: ConnectionState): void {
     const { say, resource } = this.#options;
+    if (state.state === 'ready') {
+      this.#last = state.session;
+      this.#continues = undefined;
+    }
+    if (state.state === 'ended') {
+      this.#ready = undefined;
+      if (state.reason === 'idle') this.#continues = this.#last;
+      if (state.reason === 'expired' || state.reason === 'killed') this.#over = state.why;
+    }
     if (state.state === 'ready') say(`session ${state.session} on ${resource}`);
     else if ('why' in state) say(`${resource}: ${state.state}, ${state.why}`);
   }
 }
+
+const sessionOver = (why: string): UserError =>
+  new UserError('HOOP_SESSION_ENDED', `the session has ended: ${why}`, {
+    next: 'a person can start this MCP server anew, which opens a session of its own',
+  });
 
 const otherProcessMillis = 2000;
 

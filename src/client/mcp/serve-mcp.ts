@@ -2,6 +2,7 @@ import { McpServer } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { version } from '../../shared/version.ts';
 import type { OpenedGateway } from '../open-gateway.ts';
+import { tellTale } from '../tell-tale.ts';
 import { RecordedSession } from './recorded-session.ts';
 import { registerRedisTools } from './redis-tools.ts';
 import { registerSqlTools } from './sql-tools.ts';
@@ -10,6 +11,7 @@ export interface ServeMcpOptions {
   resource: string;
   /** `--as`; else what the coding agent calls itself. */
   actor: string | undefined;
+  ttlMillis: number | undefined;
   caFile: string | undefined;
   gateway: () => Promise<OpenedGateway>;
   say: (line: string) => void;
@@ -19,16 +21,17 @@ export interface ServeMcpOptions {
  * An MCP server on standard input and output, until the input ends: one process, one session, one actor instance. The session is opened
  * by the first call of a tool, when it is known who calls.
  */
-export async function serveMcp({ resource, actor, caFile, gateway, say }: ServeMcpOptions): Promise<void> {
+export async function serveMcp({ resource, actor, ttlMillis, caFile, gateway, say }: ServeMcpOptions): Promise<void> {
   const stop = new AbortController();
   const declared: Record<string, string> = {};
   const session = new RecordedSession({
     gateway,
     resource,
     declared,
+    ttlMillis,
     caFile,
     say,
-    actor: () => actor ?? declared['mcp client']?.split(' ')[0],
+    actor: () => actor ?? declared['mcp client']?.split(' ')[0] ?? tellTale(process.env)?.actor,
     signal: stop.signal,
   });
   const handle = serveStdio(async () => {

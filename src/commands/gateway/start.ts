@@ -19,6 +19,10 @@ export default class GatewayStart extends BaseCommand<typeof GatewayStart> {
     'behind-proxy': Flags.boolean({ description: 'a proxy in front ends TLS; believe its X-Forwarded-* headers' }),
     'log-level': Flags.string({ description: 'debug, info, warn, error or silent' }),
     'message-bytes-max': Flags.integer({ description: 'largest message of a resource’s protocol, in bytes' }),
+    session: Flags.string({
+      description:
+        'how long a session lives at most after its approval: 8h (default: no bound; idle time in hoop.yaml)',
+    }),
     retention: Flags.string({
       description:
         'how long recordings are kept after their end: 90d, 52w (default: for ever; by resource in hoop.yaml)',
@@ -41,6 +45,7 @@ export default class GatewayStart extends BaseCommand<typeof GatewayStart> {
         logLevel: flags['log-level'],
         messageBytesMax: flags['message-bytes-max'],
         retention: flags.retention,
+        session: flags.session,
       },
       say: (line) => this.logToStderr(line),
       openLog: (level) => openOperatorLog('gateway', level, process.stderr),

@@ -19,12 +19,14 @@ export default class GrantsList extends BaseCommand<typeof GrantsList> {
     const { flags } = await this.parse(GrantsList);
     const { api } = await this.gateway(flags);
     const body = await api.grants({ user: flags.user, resource: flags.resource });
+    const { grantRules } = await import('../../ui/grant-rules.ts');
     const { table, localTime } = await import('../../ui/print.ts');
     this.log(
       table(body.grants, [
         { title: 'GRANT', value: ({ id }) => id },
         { title: 'WHO', value: ({ user, group }) => user ?? `group ${group}` },
         { title: 'RESOURCE', value: ({ resource }) => resource },
+        { title: 'ONLY', value: (grant) => grantRules(grant) },
         { title: 'CREATED', value: ({ createdAt }) => localTime(createdAt) },
         { title: 'BY', value: ({ createdBy }) => createdBy },
       ]),

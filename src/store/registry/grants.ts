@@ -2,7 +2,14 @@ import { UserError } from '../../shared/errors.ts';
 import { newId } from './secret.ts';
 import { isDuplicate, type Sql } from './sql.ts';
 
-export interface StoredGrant {
+/** What a grant asks besides. */
+export interface GrantRules {
+  requireActor?: boolean | undefined;
+  actors?: readonly string[] | undefined;
+  maxTtlSeconds?: number | undefined;
+}
+
+export interface StoredGrant extends GrantRules {
   id: string;
   user: string | null;
   group: string | null;
@@ -19,9 +26,13 @@ interface Row {
   resource: string;
   created_at: number;
   created_by: string;
+  require_actor: number;
+  actors: string | null;
+  max_ttl_seconds: number | null;
 }
 
-const select = `select g.id, u.name as user, g.group_name, g.resource, g.created_at, g.created_by
+const select = `select g.id, u.name as user, g.group_name, g.resource, g.created_at, g.created_by,
+    g.require_actor, g.actors, g.max_ttl_seconds
   from grants g left join users u on u.id = g.user_id`;
 
 const stored = (row: Row): StoredGrant => ({
@@ -31,7 +42,17 @@ const stored = (row: Row): StoredGrant => ({
   resource: row.resource,
   createdAt: row.created_at,
   createdBy: row.created_by,
+  ...(row.require_actor === 1 && { requireActor: true }),
+  ...(row.actors !== null && { actors: JSON.parse(row.actors) as string[] }),
+  ...(row.max_ttl_seconds !== null && { maxTtlSeconds: row.max_ttl_seconds }),
 });
+
+interface NewGrant extends GrantRules {
+  userId: string | null;
+  group: string | null;
+  resource: string;
+  createdBy: string;
+}
 
 export type Grants = ReturnType<typeof openGrants>;
 
@@ -46,17 +67,21 @@ export function openGrants(sql: Sql, now: () => number) {
           (filter.resource === undefined || resource === filter.resource),
       );
     },
-    create(grant: { userId: string | null; group: string | null; resource: string; createdBy: string }): StoredGrant {
+    create(grant: NewGrant): StoredGrant {
       const id = newId();
       try {
         sql.run(
-          'insert into grants (id, user_id, group_name, resource, created_at, created_by) values (?, ?, ?, ?, ?, ?)',
+          `insert into grants (id, user_id, group_name, resource, created_at, created_by, require_actor, actors, max_ttl_seconds)
+           values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
           id,
           grant.userId,
           grant.group,
           grant.resource,
           now(),
           grant.createdBy,
+          Number(grant.requireActor ?? false),
+          grant.actors === undefined ? null : JSON.stringify(grant.actors),
+          grant.maxTtlSeconds ?? null,
         );
       } catch (cause) {
         if (!isDuplicate(cause)) throw cause;
@@ -71,6 +96,17 @@ export function openGrants(sql: Sql, now: () => number) {
       sql.run('delete from grants where id = ?', id);
       return stored(row);
     },
+    /** Of all grants that name this user, or a group the user is in now, and the resource (or all). */
+    rules: (userId: string, resource: string): GrantRules[] =>
+      sql
+        .all<Row>(
+          `${select} where g.resource in (?, '*') and (g.user_id = ?
+            or g.group_name in (select group_name from memberships where user_id = ?))`,
+          resource,
+          userId,
+          userId,
+        )
+        .map(stored),
     /** Does a grant of this user, or of a group the user is in now, name the resource (or all)? */
     covers: (userId: string, resource: string): boolean =>
       sql.get(

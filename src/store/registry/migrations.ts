@@ -123,4 +123,10 @@ export const migrations: readonly string[] = [
   -- Its owner says that recorded sessions may be run again there.
   alter table resources add column sandbox integer not null default 0;
   `,
+  `
+  -- What a grant asks besides: a coding agent that says who it is, one of these names (JSON), a life of sessions.
+  alter table grants add column require_actor integer not null default 0;
+  alter table grants add column actors text;
+  alter table grants add column max_ttl_seconds integer;
+  `,
 ];
