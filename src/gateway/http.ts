@@ -9,6 +9,7 @@ import { version } from '../shared/version.ts';
 import type { Registry } from '../store/registry.ts';
 import { sendApiError } from './api/api-error.ts';
 import type { ApiPorts } from './api/ports.ts';
+import { openApiDocument } from './api/openapi.ts';
 import { registerApi, unknownRoute } from './api/routes.ts';
 import type { Identity } from './identity/identity.ts';
 import { registerProvider } from './identity/mount-provider.ts';
@@ -75,6 +76,7 @@ export async function createHttp(parts: HttpParts): Promise<Http> {
   const { transparency, cosigning } = parts;
   if (transparency)
     await app.register(async (scope) => registerLog(scope, transparency, cosigning), { prefix: '/log' });
+  app.get(`${apiPrefix}/openapi.json`, async () => openApiDocument());
   await app.register(async (scope) => registerApi(scope, { registry, identity, ports, clock }), { prefix: apiPrefix });
   await app.ready();
   server.on('request', answer!);

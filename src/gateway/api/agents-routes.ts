@@ -1,11 +1,8 @@
 import type { FastifyInstance } from 'fastify';
-import * as z from 'zod';
-import { nameSchema, type Agent, type AgentCreated } from '../../shared/api.ts';
+import { createAgentSchema, type Agent, type AgentCreated } from '../../shared/api.ts';
 import type { JoinToken, StoredAgent } from '../../store/registry/agents.ts';
 import { requireRole } from '../identity/authorise.ts';
 import { administrator, iso, isoOrNull, named, parse, principalOf, type ApiContext } from './context.ts';
-
-const createAgentSchema = z.object({ name: nameSchema });
 
 export function registerAgents(app: FastifyInstance, context: ApiContext): void {
   const { registry, ports } = context;
