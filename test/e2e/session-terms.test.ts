@@ -49,8 +49,8 @@ describe('the longest life of a session', () => {
     client.on('error', () => undefined);
     const { session } = connected;
     // At work, so not idle.
-    const told = await client.query('select pg_sleep(10)').catch((error: Error) => error);
-    expect(String(told)).toContain('its time is over; it goes on when a person has approved');
+    const told = await client.query('select pg_sleep(10)').then(String, ({ message }: Error) => message);
+    expect(told).toContain('its time is over; it goes on when a person has approved');
     expect(await connected.until('signing-in')).toMatchObject({ why: expect.stringContaining('at most 3 s') });
     expect(await stack.session(alice, session)).toMatchObject({ state: 'sealed', reason: 'expired' });
     await expect(openTunnel(alice)).rejects.toMatchObject({ code: 'HOOP_SIGN_IN' });

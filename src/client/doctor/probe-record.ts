@@ -35,8 +35,9 @@ export async function probeRecord({ gateway, resource, caFile }: ProbeOptions): 
     }
     const text = `select 'hoop doctor ${nonce}'`;
     const bounds = { rowsMax: 1, resultBytesMax: 1000, whole: true };
-    await onConnection(connect({ tool: 'doctor' }), info.environment, (client) =>
-      runStatement(client, { text }, bounds),
+    await onConnection(
+      { connect: () => connect({ tool: 'doctor' }), environment: info.environment, signal: stop.signal },
+      (client) => runStatement(client, { text }, bounds),
     );
     for await (const statement of gateway.api.statements(id)) {
       if (statement.text !== text) continue;

@@ -17,6 +17,7 @@ export async function runCommand(
   socket: NodeDuplex,
   environment: Record<string, string>,
   command: readonly string[],
+  signal: AbortSignal,
 ): Promise<Reply> {
   const { REDIS_USERNAME: user = '', REDIS_PASSWORD: password = '' } = environment;
   const replies = new Replies();
@@ -24,6 +25,8 @@ export async function runCommand(
   socket.on('error', () => undefined); // 'close' follows
   const gone = once(socket, 'close').then(() => Promise.reject(new Error('the session ended before the reply came')));
   gone.catch(() => undefined);
+  const leave = () => socket.destroy(); // a command that blocks ends with its connection; Redis has no cancel
+  signal.addEventListener('abort', leave, { once: true });
   const next = () => Promise.race([replies.next(), gone]);
   try {
     socket.write(encodeCommand(['AUTH', user, password]));
@@ -31,6 +34,7 @@ export async function runCommand(
     socket.write(encodeCommand(command));
     return await next();
   } finally {
+    signal.removeEventListener('abort', leave);
     socket.destroy();
   }
 }

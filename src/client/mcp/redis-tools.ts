@@ -26,7 +26,9 @@ export function registerRedisTools(
       try {
         beforeCall();
         const { connect, info } = await session.ready();
-        return success({ reply: await runCommand(connect(declaredOf('command', context)), info.environment, command) });
+        const socket = connect(declaredOf('command', context));
+        const { signal } = context.mcpReq;
+        return success({ reply: await runCommand(socket, info.environment, command, signal) });
       } catch (error) {
         return failure(error);
       }

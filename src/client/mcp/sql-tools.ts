@@ -118,8 +118,12 @@ export function registerSqlTools(
         beforeCall();
         const { connect, info } = await session.ready();
         if (!('PGHOST' in info.environment)) throw notSql(resource);
-        const socket = connect(declaredOf(name, context));
-        return success(await onConnection(socket, info.environment, (client) => act(client, input)));
+        const parts = {
+          connect: () => connect(declaredOf(name, context)),
+          environment: info.environment,
+          signal: context.mcpReq.signal,
+        };
+        return success(await onConnection(parts, (client) => act(client, input)));
       } catch (error) {
         return failure(error);
       }

@@ -26,25 +26,45 @@ export interface SqlBounds {
   resultBytesMax: number;
 }
 
+export interface ConnectionParts {
+  /** One more connection of the session. */
+  connect: () => NodeDuplex;
+  environment: Record<string, string>;
+  /** Cancels what runs at the server, by the protocol's own request. */
+  signal: AbortSignal;
+}
+
 /** Runs something on a connection of its own: no state crosses to the next call. */
 export async function onConnection<T>(
-  socket: NodeDuplex,
-  environment: Record<string, string>,
+  { connect, environment, signal }: ConnectionParts,
   act: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   const client = new pg.Client({
-    stream: () => socket as Socket, // what of a socket pg uses, streamPair() gives
+    stream: () => connect() as Socket, // what of a socket pg uses, streamPair() gives
     user: environment['PGUSER'] ?? '',
     password: environment['PGPASSWORD'] ?? '',
     database: environment['PGDATABASE'] ?? '',
   });
   client.on('error', () => undefined); // what runs then rejects
   await client.connect();
+  const cancel = () => sendCancel(connect(), client);
+  signal.addEventListener('abort', cancel, { once: true });
   try {
+    signal.throwIfAborted();
     return await act(client);
   } finally {
+    signal.removeEventListener('abort', cancel);
     await client.end().catch(() => undefined);
   }
+}
+
+/** CancelRequest: https://www.postgresql.org/docs/current/protocol-message-formats.html */
+function sendCancel(socket: NodeDuplex, client: pg.Client): void {
+  const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
+  const request = Buffer.alloc(16);
+  for (const [index, value] of [16, 80_877_102, processID, secretKey].entries()) request.writeInt32BE(value, index * 4);
+  socket.on('error', () => undefined).end(request);
+  socket.resume(); // the server closes without a word
 }
 
 /**
