@@ -29,11 +29,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** Of each terminal its own: a server that was told to end may still be there for a moment. */
+let sockets = 0;
 const tmux = (...args: string[]): string =>
-  execFileSync('tmux', ['-S', join(folder, 'socket'), '-f', '/dev/null', ...args], { encoding: 'utf8' });
+  execFileSync('tmux', ['-S', join(folder, `socket-${sockets}`), '-f', '/dev/null', ...args], { encoding: 'utf8' });
 
 /** A terminal of that size in which the real command runs. */
 function terminal(columns: number, rows: number, env: Record<string, string> = {}, args = '--play') {
+  sockets++;
   const given = { ...cli.environment(), ...env };
   const variables = Object.entries(given).map(
     ([name, value]) => `export ${name}='${value.replaceAll("'", String.raw`'\''`)}'`,
