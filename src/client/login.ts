@@ -17,12 +17,14 @@ export interface LoginOptions {
   caFile?: string | undefined;
   tokenStore?: 'keychain' | 'file' | undefined;
   open?: boolean;
+  /** By this machine's browser, without a code. */
+  browser?: boolean;
   say: (line: string) => void;
 }
 
 /** `hoop login`: shows the code, waits for the approval, stores the tokens, and says who one is now. */
 export async function login(options: LoginOptions): Promise<{ who: Whoami; place: string }> {
-  const { say, tokenStore, open = false } = options;
+  const { say, tokenStore, open = false, browser = false } = options;
   if (process.env['HOOP_TOKEN'])
     throw new UserError('HOOP_USAGE', 'HOOP_TOKEN is set, and it would be used instead of a sign-in', {
       next: 'unset HOOP_TOKEN, then run: hoop login',
@@ -34,13 +36,13 @@ export async function login(options: LoginOptions): Promise<{ who: Whoami; place
   const waiting = new AbortController();
   const show = (prompt: DevicePrompt) => {
     showPrompt(prompt, say);
-    if (open) void openOrSay(prompt, say);
+    if (open || prompt.userCode === undefined) void openOrSay(prompt, say);
     else if (process.stdin.isTTY) offerBrowser(prompt, say, waiting.signal);
     else say(waitingLine(prompt));
   };
   const onOwnAddress = (own: string) => say(`${chosen} calls itself ${own}; that address is used from now on.`);
   try {
-    const gateway = await signIn({ gateway: chosen, send, store, show, signal: waiting.signal, onOwnAddress });
+    const gateway = await signIn({ gateway: chosen, send, store, show, browser, signal: waiting.signal, onOwnAddress });
     const api = new GatewayApi(gateway, new StoredAuthorization(gateway, send), openGatewayRequest(caFile));
     const who = await api.whoami();
     await updateSettings((settings) => {
@@ -57,7 +59,7 @@ export async function login(options: LoginOptions): Promise<{ who: Whoami; place
 
 /** The code first, then the page: the person compares the code there. */
 export function showPrompt({ userCode, urlWithCode }: DevicePrompt, say: (line: string) => void): void {
-  say(`Code  ${userCode}`);
+  if (userCode !== undefined) say(`Code  ${userCode}`);
   say(`Page  ${urlWithCode}`);
 }
 
@@ -75,7 +77,8 @@ function offerBrowser(prompt: DevicePrompt, say: (line: string) => void, signal:
   });
 }
 
-async function openOrSay({ urlWithCode }: DevicePrompt, say: (line: string) => void): Promise<void> {
+async function openOrSay({ urlWithCode, userCode }: DevicePrompt, say: (line: string) => void): Promise<void> {
   if (await openBrowser(urlWithCode)) return;
-  say('No browser could be opened on this machine; open the page on another one.');
+  if (userCode === undefined) say('No browser could be opened here; open the page in a browser of this machine.');
+  else say('No browser could be opened on this machine; open the page on another one.');
 }

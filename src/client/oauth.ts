@@ -51,7 +51,9 @@ export function wrappedUserError(error: unknown): UserError | undefined {
 
 /** RFC 6749 error code (`invalid_grant` …), where the gateway answered with one. */
 export const oauthErrorOf = (error: unknown): string | undefined =>
-  error instanceof client.ResponseBodyError ? error.error : undefined;
+  error instanceof client.ResponseBodyError || error instanceof client.AuthorizationResponseError
+    ? error.error
+    : undefined;
 
 /** For an OAuth answer that nothing special is known about. */
 export function oauthFailure(error: unknown, what: string): UserError {

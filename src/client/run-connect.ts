@@ -200,7 +200,8 @@ class Screen {
   }
 
   prompt({ url, userCode, expiresInSeconds }: DevicePrompt): void {
-    const line = `Sign in: open ${url} and enter ${userCode} (within ${Math.round(expiresInSeconds / 60)} minutes)`;
+    const code = userCode === undefined ? ' in a browser of this machine' : ` and enter ${userCode}`;
+    const line = `Sign in: open ${url}${code} (within ${Math.round(expiresInSeconds / 60)} minutes)`;
     this.say(line);
   }
 

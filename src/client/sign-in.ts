@@ -14,7 +14,8 @@ import { openTokenStore, signInLockPath, tokenLockPath, type StoredSignIn, type 
 
 /** What the person has to approve in a browser. */
 export interface DevicePrompt {
-  userCode: string;
+  /** None where the page must be opened in a browser of this machine. */
+  userCode: string | undefined;
   url: string;
   /** The page with the code filled in already. */
   urlWithCode: string;
@@ -28,6 +29,8 @@ export interface SignInOptions {
   show: (prompt: DevicePrompt) => void;
   /** Before anything is shown: the gateway was reached by another name than its own. */
   onOwnAddress?: (gateway: string) => void;
+  /** In a browser of this machine, without a code. */
+  browser?: boolean;
   signal: AbortSignal;
 }
 
@@ -78,22 +81,14 @@ export async function signInAgain(options: SignInOptions): Promise<void> {
 }
 
 async function askAndWait(options: SignInOptions): Promise<StoredSignIn> {
-  const { gateway, send, show } = options;
+  const { gateway, send } = options;
   try {
     const config = await discoveredConfiguration(gateway, send);
     const key = await newDpopKey();
-    const asked = await client.initiateDeviceAuthorization(config, {
-      scope: 'openid offline_access',
-      client_host: hostname(),
-      client_name: `hoop ${version} on ${process.platform}`,
-    });
-    show({
-      userCode: asked.user_code,
-      url: webAddress(asked.verification_uri),
-      urlWithCode: webAddress(asked.verification_uri_complete ?? asked.verification_uri),
-      expiresInSeconds: asked.expires_in,
-    });
-    const tokens = await pollUntilAnswered(config, asked, key, options.signal);
+    // A gateway whose administrator switched the device flow off names no endpoint for it.
+    const hasCodes = config.serverMetadata().device_authorization_endpoint !== undefined;
+    const inBrowser = options.browser === true || !hasCodes;
+    const tokens = await (inBrowser ? askInBrowser(config, key, options) : askByCode(config, key, options));
     if (tokens.refresh_token === undefined) throw new Error('the gateway gave no refresh token');
     return {
       version: 1,
@@ -107,6 +102,28 @@ async function askAndWait(options: SignInOptions): Promise<StoredSignIn> {
     options.signal.throwIfAborted();
     throw refusal(error) ?? oauthFailure(error, 'the sign-in failed');
   }
+}
+
+async function askByCode(config: client.Configuration, key: DpopKey, { show, signal }: SignInOptions) {
+  const asked = await client.initiateDeviceAuthorization(config, {
+    scope: 'openid offline_access',
+    client_host: hostname(),
+    client_name: `hoop ${version} on ${process.platform}`,
+  });
+  show({
+    userCode: asked.user_code,
+    url: webAddress(asked.verification_uri),
+    urlWithCode: webAddress(asked.verification_uri_complete ?? asked.verification_uri),
+    expiresInSeconds: asked.expires_in,
+  });
+  return pollUntilAnswered(config, asked, key, signal);
+}
+
+async function askInBrowser(config: client.Configuration, key: DpopKey, { show, signal }: SignInOptions) {
+  const { loopbackSignIn } = await import('./loopback-sign-in.ts');
+  const shown = (url: string, expiresInSeconds: number) =>
+    show({ userCode: undefined, url: webAddress(url), urlWithCode: webAddress(url), expiresInSeconds });
+  return loopbackSignIn({ config, key, show: shown, signal });
 }
 
 /** A network that goes away for a while (a laptop on the move) is no answer: the code is good until it expires. */

@@ -7,6 +7,7 @@ import { parseConfig, parseYamlText } from '../shared/parse-config.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import { spanMillis } from '../shared/span.ts';
+import { checkSignInOptions, oidcSchema, signInShape } from './identity/sign-in-options.ts';
 
 const periodSchema = z
   .string()
@@ -61,6 +62,7 @@ export const gatewayConfigSchema = z.strictObject({
   retention: retentionSchema.optional(),
   /** How long sessions live: `8h` after the approval, or `{ maxTtl, idle, keepCredential }`. Without it as long as the access behind them. */
   session: sessionSchema.optional(),
+  ...signInShape,
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;
 
@@ -72,7 +74,7 @@ export async function readGatewayConfig(
   options: { file?: string; environment?: NodeJS.ProcessEnv } = {},
 ): Promise<GatewayConfig> {
   const fromFile = await readConfigFile(options.file);
-  const fromEnvironment = environmentValues(options.environment ?? process.env);
+  const fromEnvironment = environmentValues(options.environment ?? process.env, fromFile.values['oidc']);
   const given = Object.fromEntries(
     Object.entries(flags).filter(([key, value]) => keys.includes(key) && value !== undefined),
   );
@@ -88,13 +90,19 @@ export async function readGatewayConfig(
 export const environmentVariable = (key: string): string =>
   `HOOP_GATEWAY_${key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 
-function environmentValues(environment: NodeJS.ProcessEnv): Record<string, string> {
-  const values: Record<string, string> = {};
-  for (const key of keys) {
-    const value = environment[environmentVariable(key)];
-    if (value !== undefined) values[key] = value;
-  }
-  return values;
+/** `oidc` key by key, over what the file has: the secret may be here and the rest there. */
+function environmentValues(environment: NodeJS.ProcessEnv, oidcInFile: unknown): Record<string, unknown> {
+  const valuesOf = (named: string[], prefix = '') =>
+    Object.fromEntries(
+      named.flatMap((key) => {
+        const value = environment[environmentVariable(`${prefix}${key}`)];
+        return value === undefined ? [] : [[key, value]];
+      }),
+    );
+  const values = valuesOf(keys.filter((key) => key !== 'oidc'));
+  const oidc = valuesOf(Object.keys(oidcSchema.shape), 'oidc_');
+  if (Object.keys(oidc).length === 0) return values;
+  return { ...values, oidc: { ...(oidcInFile as object | undefined), ...oidc } };
 }
 
 async function readConfigFile(file: string | undefined): Promise<{ path: string; values: Record<string, unknown> }> {
@@ -111,6 +119,7 @@ function checked(config: GatewayConfig): GatewayConfig {
   if (Boolean(config.tlsCert) !== Boolean(config.tlsKey)) {
     throw new UserError('HOOP_CONFIG', 'tlsCert and tlsKey belong together', { next: 'give --tls-cert and --tls-key' });
   }
+  checkSignInOptions(config);
   if (!config.tlsCert && !config.behindProxy && !isLoopback(listenHost(config))) {
     throw new UserError('HOOP_CONFIG', `listen: ${config.listen} is not loopback, and there is no TLS`, {
       next: 'give --tls-cert and --tls-key, or --behind-proxy if a proxy in front ends TLS',

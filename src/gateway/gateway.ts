@@ -102,7 +102,7 @@ async function assemble(
   const stores = await openStores({ config, clock, log, onFailure, opened });
   const { registry, catalog, recorder, transparency, cosigning, refusals } = stores;
   logDamage(recorder, config.dataDir, log);
-  const identity = await createIdentity({ publicUrl: url, registry, clock });
+  const identity = await createIdentity({ publicUrl: url, registry, options: config, clock });
   const agents = new AgentLinks(loggedAgents(registry.agents, transparency), log, colocatedKeys);
   agents.onWitness = (feed, agent, publicKey) => cosigning.attend(feed, agent, publicKey);
   const sessions = new LiveSessions({
@@ -133,7 +133,7 @@ async function assemble(
   });
   opened.push(() => http.close());
   serveUpgrades({ server: listening.server, http, agents, sessions, log });
-  const setupCode = registry.users.isEmpty() ? registry.invitations.issue(null).secret : undefined;
+  const setupCode = config.localUsers && registry.users.isEmpty() ? registry.invitations.issue(null).secret : undefined;
   return {
     url,
     registry,

@@ -8,6 +8,7 @@ import { migrations } from './registry/migrations.ts';
 import { SignIns } from './registry/sign-ins.ts';
 import { openSql } from './registry/sql.ts';
 import { openTokens, type Tokens } from './registry/tokens.ts';
+import { UpstreamUsers } from './registry/upstream-users.ts';
 import { Users } from './registry/users.ts';
 import { systemClock, type Clock } from '../shared/clock.ts';
 
@@ -17,6 +18,7 @@ import { systemClock, type Clock } from '../shared/clock.ts';
  */
 export interface Registry {
   users: Users;
+  upstreamUsers: UpstreamUsers;
   grants: Grants;
   agents: Agents;
   tokens: Tokens;
@@ -36,8 +38,10 @@ export function openRegistry(dataDir: string, clock: Clock = systemClock): Regis
   const now = () => Math.floor(clock.nowMicros() / 1000);
   const signIns = new SignIns(sql, now);
   const invitations = openInvitations(sql, now);
+  const users = new Users(sql, now);
   return {
-    users: new Users(sql, now),
+    users,
+    upstreamUsers: new UpstreamUsers(sql, users, now),
     grants: openGrants(sql, now),
     agents: new Agents(sql, now),
     tokens: openTokens(sql, now),

@@ -22,6 +22,51 @@ test('flags win over variables, those over the file, that over the default', asy
     logLevel: 'warn',
     behindProxy: false,
     messageBytesMax: 64 * 1024 * 1024,
+    localUsers: true,
+    deviceFlow: true,
+    verificationUriComplete: true,
+  });
+});
+
+describe('the company’s provider', () => {
+  const yaml = 'oidc: { issuer: "https://login.corp.example", clientId: hoop, groupsClaim: groups }\n';
+
+  test('has its secret in a variable, the rest in the file; lists are words', async () => {
+    const environment = {
+      HOOP_GATEWAY_OIDC_CLIENT_SECRET: 'a secret',
+      HOOP_GATEWAY_OIDC_SCOPES: 'openid email',
+      HOOP_GATEWAY_OIDC_ADMIN_GROUPS: 'Platform Admins, root',
+      HOOP_GATEWAY_OIDC_ALLOWED_DOMAINS: 'Corp.Example',
+      HOOP_GATEWAY_LOCAL_USERS: 'false',
+    };
+    expect(await read({}, yaml, environment)).toMatchObject({
+      localUsers: false,
+      oidc: {
+        issuer: 'https://login.corp.example',
+        clientSecret: 'a secret',
+        scopes: ['openid', 'email'],
+        adminGroups: ['Platform Admins', 'root'],
+        allowedDomains: ['corp.example'],
+        requireVerifiedEmail: true,
+      },
+    });
+  });
+
+  test.each([
+    ['issuer: "http://login.corp.example"', 'must be https'],
+    ['issuer: "http://127.evil.example"', 'must be https'],
+    ['issuer: "https://a.example", surprise: 1', 'surprise'],
+  ])('is refused with %s', async (faulty, message) => {
+    const text = `oidc: { ${faulty}, clientId: a, clientSecret: b }`;
+    await expect(read({}, text)).rejects.toMatchObject({ message: expect.stringContaining(message) });
+  });
+
+  test('or local users must be able to administer', async () => {
+    const without = `${yaml}localUsers: false\n`;
+    const environment = { HOOP_GATEWAY_OIDC_CLIENT_SECRET: 'a secret' };
+    await expect(read({}, without, environment)).rejects.toMatchObject({
+      next: expect.stringContaining('adminGroups'),
+    });
   });
 });
 

@@ -98,7 +98,7 @@ describe('signing in with the device flow', () => {
   });
 
   it('does not answer at the browser routes of the OAuth server', async () => {
-    for (const path of ['/auth', '/me', '/session/end', '/token/introspection', '/reg']) {
+    for (const path of ['/me', '/session/end', '/token/introspection', '/reg']) {
       expect(`${path} ${(await fetch(`${gateway.url}/oidc${path}`)).status}`).toBe(`${path} 404`);
     }
   });

@@ -10,6 +10,7 @@ import type { ApiPorts } from '../../src/gateway/api/ports.ts';
 import { createHttp, type Http } from '../../src/gateway/http.ts';
 import { hashPassword } from '../../src/gateway/identity/password.ts';
 import { createIdentity, type Identity } from '../../src/gateway/identity/identity.ts';
+import { defaultSignInOptions, type SignInOptions } from '../../src/gateway/identity/sign-in-options.ts';
 import { listenHttp } from '../../src/gateway/listen-http.ts';
 import { apiPrefix, clientId, oidcPath, type Role, type Session, type Statement } from '../../src/shared/api.ts';
 import { systemClock, type Clock } from '../../src/shared/clock.ts';
@@ -49,13 +50,23 @@ export class TestClock implements Clock {
 }
 
 export async function startTestGateway(
-  options: { behindProxy?: boolean; tls?: { tlsCert: string; tlsKey: string } } = {},
+  options: {
+    behindProxy?: boolean;
+    tls?: { tlsCert: string; tlsKey: string };
+    /** Once its address is known. */
+    signIn?: (url: string) => Promise<Partial<SignInOptions>>;
+  } = {},
 ): Promise<TestGateway> {
   const dataDir = mkdtempSync(join(tmpdir(), 'hoop-identity-'));
   const clock = new TestClock();
   const registry = openRegistry(dataDir, clock);
   const { server, url } = await listenHttp({ host: '127.0.0.1', port: 0, ...options.tls });
-  const identity = await createIdentity({ publicUrl: url, registry, clock });
+  const identity = await createIdentity({
+    publicUrl: url,
+    registry,
+    clock,
+    options: { ...defaultSignInOptions, ...(await options.signIn?.(url)) },
+  });
   const sessions: Session[] = [];
   const statements = new Map<string, Statement[]>();
   const online = new Map<string, { version: string }>();

@@ -188,7 +188,8 @@ function signInNeeded(prompt: DevicePrompt | undefined): UserError {
     });
   }
   const { url, userCode, expiresInSeconds } = prompt;
-  return new UserError('HOOP_SIGN_IN', `somebody has to sign in first: open ${url} and enter ${userCode}`, {
+  const code = userCode === undefined ? ' in a browser of this machine' : ` and enter ${userCode}`;
+  return new UserError('HOOP_SIGN_IN', `somebody has to sign in first: open ${url}${code}`, {
     next: `the code is good for ${Math.round(expiresInSeconds / 60)} minutes; call the tool again after it was approved`,
   });
 }

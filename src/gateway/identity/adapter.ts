@@ -1,7 +1,7 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import type { SignIns } from '../../store/registry/sign-ins.ts';
 
-/** oidc-provider's storage, in the registry (docs/decisions/0003). Sessions and interactions are never made: see device-pages.ts. */
+/** oidc-provider's storage, in the registry (docs/decisions/0003). Sessions and interactions are never made: see docs/decisions/0073. */
 export function createAdapter(signIns: SignIns): (model: string) => Adapter {
   return (model) => ({
     async upsert(id, payload, expiresIn) {

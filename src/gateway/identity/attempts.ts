@@ -18,11 +18,16 @@ export class Attempts {
   /** Throws HOOP_LIMIT when the key has used up its tries; says when to come back. */
   check(key: string, rule: AttemptRule, what: string): void {
     const window = this.#windows.get(key);
-    if (!window || window.endsAt <= this.#now() || window.count < rule.max) return;
+    if (!window || !this.isUsedUp(key, rule)) return;
     const minutes = Math.max(1, Math.ceil((window.endsAt - this.#now()) / 60_000));
     throw new UserError('HOOP_LIMIT', `too many ${what}`, {
       next: `try again in ${minutes} minute${minutes === 1 ? '' : 's'}`,
     });
+  }
+
+  isUsedUp(key: string, rule: AttemptRule): boolean {
+    const window = this.#windows.get(key);
+    return window !== undefined && window.endsAt > this.#now() && window.count >= rule.max;
   }
 
   count(key: string, rule: AttemptRule): void {

@@ -22,6 +22,11 @@ export function requireRole(principal: Principal, ...roles: Role[]): void {
 
 /** Administrative acts: a coding agent that runs under the administrator's uid must not inherit an old sign-in. */
 export function requireFresh(principal: Principal, clock: Clock): void {
+  if (principal.authTime === null && principal.via === 'sign-in') {
+    throw new UserError('HOOP_FRESH_SIGN_IN', 'the company’s provider does not say when you proved who you are', {
+      next: 'administer as a local user: hoop users create NAME --role admin',
+    });
+  }
   if (principal.authTime === null) {
     throw new UserError('HOOP_FRESH_SIGN_IN', 'an administrative act needs a person who signed in, not a HOOP_TOKEN', {
       next: 'unset HOOP_TOKEN and run: hoop login',

@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { UserError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import { Attempts } from './attempts.ts';
 import type { Identity } from './identity.ts';
 
-/** What of oidc-provider is reachable; its browser routes are not (device-routes.ts has the pages). */
+/** What of oidc-provider is reachable; its browser routes are not (pages/ has ours). */
 const routes: [method: 'GET' | 'POST', path: string][] = [
   ['GET', '/.well-known/openid-configuration'],
   ['GET', '/.well-known/oauth-authorization-server'],
@@ -27,7 +28,7 @@ export function registerProvider(app: FastifyInstance, identity: Identity): void
       method,
       url,
       handler: (request, reply) => {
-        if (url === '/device/auth') limitDeviceRequests(asked, request);
+        if (url === '/device/auth') limitDeviceRequests(asked, identity, request);
         const { raw } = request;
         // Its answers name the public address, whatever Host header came; the address is the one that fastify made sure of.
         raw.headers['x-forwarded-proto'] = protocol.slice(0, -1);
@@ -45,7 +46,9 @@ export function registerProvider(app: FastifyInstance, identity: Identity): void
   }
 }
 
-function limitDeviceRequests(asked: Attempts, { ip }: FastifyRequest): void {
+function limitDeviceRequests(asked: Attempts, { options }: Identity, { ip }: FastifyRequest): void {
+  if (!options.deviceFlow)
+    throw new UserError('HOOP_DENIED', 'this gateway gives no device codes', { next: 'run: hoop login --browser' });
   asked.check(ip, deviceRequests, 'sign-in requests');
   asked.count(ip, deviceRequests);
 }

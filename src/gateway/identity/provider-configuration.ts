@@ -3,20 +3,25 @@ import { clientId, tokenExchangeGrant } from '../../shared/api.ts';
 import { limits } from '../../shared/limits.ts';
 import type { Registry } from '../../store/registry.ts';
 import { createAdapter } from './adapter.ts';
+import type { SignInOptions } from './sign-in-options.ts';
 
+const loopbackRedirects = ['http://127.0.0.1/callback', 'http://[::1]/callback'];
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code';
 
 /** Everything that oidc-provider would warn about has a real value here. */
-export function providerConfiguration({ keys, users, signIns }: Registry): Configuration {
+export function providerConfiguration(
+  { keys, users, signIns }: Registry,
+  { deviceFlow }: Pick<SignInOptions, 'deviceFlow'>,
+): Configuration {
   return {
     adapter: createAdapter(signIns),
-    clients: [hoopCli],
+    clients: [hoopCli(deviceFlow)],
     jwks: { keys: [{ ...keys.signing, use: 'sig', alg: 'ES256' } as never] },
     cookies: { keys: [keys.cookie] },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'], dPoPSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519'] },
     scopes: ['openid', 'offline_access'],
     extraParams: ['client_host', 'client_name'],
-    routes: { code_verification: '/device', device_authorization: '/device/auth' },
+    routes: { authorization: '/auth', code_verification: '/device', device_authorization: '/device/auth' },
     // By default rotation is skipped for DPoP-bound tokens; reuse detection needs it.
     rotateRefreshToken: true,
     issueRefreshToken: async () => true,
@@ -31,24 +36,26 @@ export function providerConfiguration({ keys, users, signIns }: Registry): Confi
     renderError(ctx, out) {
       ctx.body = out;
     },
-    features,
+    features: { ...features, deviceFlow: { ...features.deviceFlow, enabled: deviceFlow } },
+    responseTypes: ['code'],
     ttl,
   };
 }
 
-const hoopCli: NonNullable<Configuration['clients']>[number] = {
+const hoopCli = (deviceFlow: boolean): NonNullable<Configuration['clients']>[number] => ({
   client_id: clientId,
   client_name: 'hoop',
   application_type: 'native',
   token_endpoint_auth_method: 'none',
-  grant_types: [deviceGrant, 'refresh_token', tokenExchangeGrant],
-  response_types: [],
-  redirect_uris: [],
+  grant_types: ['authorization_code', 'refresh_token', tokenExchangeGrant, ...(deviceFlow ? [deviceGrant] : [])],
+  response_types: ['code'],
+  // Any port of them (RFC 8252 section 7.3).
+  redirect_uris: loopbackRedirects,
   dpop_bound_access_tokens: true,
   id_token_signed_response_alg: 'ES256',
-};
+});
 
-const features: NonNullable<Configuration['features']> = {
+const features = {
   devInteractions: { enabled: false },
   dPoP: { enabled: true },
   introspection: { enabled: false },
@@ -62,10 +69,12 @@ const features: NonNullable<Configuration['features']> = {
     mask: '****-****',
     deviceInfo: (ctx) => ({ ...deviceFacts(ctx) }),
   },
-};
+} satisfies Configuration['features'];
 
 const ttl: NonNullable<Configuration['ttl']> = {
   AccessToken: limits.accessTokenSeconds,
+  /** On the way from a page to a port of the same machine. */
+  AuthorizationCode: 60,
   DeviceCode: limits.deviceCodeSeconds,
   /** The end of it all: a person signs in again, however often the tokens were refreshed. */
   Grant: limits.refreshTokenSeconds,
@@ -100,11 +109,11 @@ export interface TokenFacts {
   tokenId?: string;
 }
 
-/** When a password was proved, or by which HOOP_TOKEN. */
+/** When the person was proved, or by which HOOP_TOKEN. */
 function tokenClaims(ctx: KoaContextWithOIDC): Record<string, string | number> {
-  const { RefreshToken, DeviceCode } = ctx.oidc.entities;
+  const { RefreshToken, DeviceCode, AuthorizationCode } = ctx.oidc.entities;
   const { tokenId } = ctx.state as TokenFacts;
   if (tokenId !== undefined) return { hoop_token: tokenId };
-  const authTime = RefreshToken?.authTime ?? DeviceCode?.authTime;
+  const authTime = RefreshToken?.authTime ?? DeviceCode?.authTime ?? AuthorizationCode?.authTime;
   return authTime === undefined ? {} : { auth_time: authTime };
 }

@@ -10,6 +10,8 @@ export const signInRules = {
   pair: { max: limits.passwordTriesMax, windowMillis },
   address: { max: limits.passwordTriesPerAddressMax, windowMillis },
   user: { max: limits.passwordTriesPerUserMax, windowMillis },
+  perCode: { max: limits.passwordTriesPerCodeMax, windowMillis: limits.deviceCodeSeconds * 1000 },
+  leaving: { max: limits.deviceCodesMax, windowMillis: limits.deviceCodeSeconds * 1000 },
   code: { max: limits.wrongCodesMax, windowMillis: limits.deviceCodeSeconds * 1000 },
 } as const;
 
@@ -24,13 +26,20 @@ export class SignIn {
   readonly #registry: Registry;
   readonly #attempts: Attempts;
 
-  constructor(registry: Registry, now: () => number) {
+  readonly #localUsers: boolean;
+
+  constructor(registry: Registry, now: () => number, localUsers = true) {
+    this.#localUsers = localUsers;
     this.#registry = registry;
     this.#attempts = new Attempts(now);
   }
 
   /** The user, or HOOP_DENIED with the same words for every reason, or HOOP_LIMIT. */
   async prove({ user, password, address }: PasswordProof): Promise<StoredUser> {
+    if (!this.#localUsers)
+      throw new UserError('HOOP_DENIED', 'there are no passwords at this gateway', {
+        next: 'sign in at your company’s provider',
+      });
     const name = user.trim().toLowerCase().slice(0, 64);
     const keys = [
       [`pair ${address} ${name}`, signInRules.pair],
@@ -55,6 +64,20 @@ export class SignIn {
     this.#attempts.forgive(from);
     this.#attempts.forgive(anywhere);
     return current;
+  }
+
+  /** A wrong password for a device code; true when it was one too many, and the code should die. */
+  wrongFor(userCode: string): boolean {
+    const key = `for ${userCode}`;
+    this.#attempts.count(key, signInRules.perCode);
+    return this.#attempts.isUsedUp(key, signInRules.perCode);
+  }
+
+  /** Counts people on their way to the company's provider: each is a little memory. */
+  leaves(address: string): void {
+    const key = `leaves ${address}`;
+    this.#attempts.check(key, signInRules.leaving, 'sign-in requests');
+    this.#attempts.count(key, signInRules.leaving);
   }
 
   checkCode(address: string): void {

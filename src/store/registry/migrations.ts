@@ -129,4 +129,16 @@ export const migrations: readonly string[] = [
   alter table grants add column actors text;
   alter table grants add column max_ttl_seconds integer;
   `,
+  `
+  -- Users whom an upstream OpenID Connect provider vouches for.
+  create table identities (
+    issuer text not null,
+    subject text not null,
+    user_id text not null references users (id),
+    email text not null,
+    seen_at integer not null,
+    primary key (issuer, subject)
+  ) strict;
+  create index identities_by_user on identities (user_id);
+  `,
 ];

@@ -23,7 +23,9 @@ interface Row {
   disabled: number;
 }
 
-const columns = 'id, name, role, created_at, disabled, password_hash is not null as active';
+/** Who can prove who they are: by a password, or at an upstream provider. */
+const isActive = '(password_hash is not null or exists (select 1 from identities where user_id = users.id))';
+const columns = `id, name, role, created_at, disabled, ${isActive} as active`;
 
 /** Who exists. Throws HOOP_EXISTS and HOOP_NOT_FOUND. */
 export class Users {
@@ -147,8 +149,7 @@ export class Users {
 }
 
 const hasAdmin = (sql: Sql): boolean =>
-  sql.get("select 1 from users where role = 'admin' and disabled = 0 and password_hash is not null limit 1") !==
-  undefined;
+  sql.get(`select 1 from users where role = 'admin' and disabled = 0 and ${isActive} limit 1`) !== undefined;
 
 function nameTaken(name: string, deleted: boolean, cause: unknown): UserError {
   if (!deleted)

@@ -32,6 +32,9 @@ code{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospa
 .buttons{display:flex;gap:.75rem;margin-top:.4rem}
 button{flex:1;font:inherit;font-weight:600;padding:.68rem 1rem;border-radius:9px;border:1px solid var(--accent);background:var(--accent);color:var(--on-accent);cursor:pointer}
 button.quiet{background:transparent;border-color:var(--edge);color:var(--ink)}
+a.button{display:block;flex:1;text-align:center;text-decoration:none;font-weight:600;padding:.68rem 1rem;border-radius:9px;background:var(--accent);color:var(--on-accent)}
+.or{display:flex;align-items:center;gap:.8rem;margin:1.2rem 0 1rem;color:var(--soft);font-size:.9rem}
+.or::before,.or::after{content:"";flex:1;border-top:1px solid var(--line)}
 button:hover{filter:brightness(1.07)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 .note{border-radius:9px;padding:.65rem .85rem;margin:0 0 1.1rem}
@@ -62,15 +65,18 @@ export interface Page {
   /** The gateway's host, so that people can see where they type a password. */
   host: string;
   body: Markup;
+  /** Not by a redirect: browsers hold what follows a form to `form-action`. */
+  goOn?: string;
 }
 
-export function layout({ title, host, body }: Page): string {
+export function layout({ title, host, body, goOn }: Page): string {
   return html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
+        ${goOn === undefined ? undefined : html`<meta http-equiv="refresh" content="0;url=${goOn}" />`}
         <title>${title} · hoop</title>
         ${styleTag}
       </head>

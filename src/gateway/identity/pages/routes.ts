@@ -4,8 +4,10 @@ import { limits } from '../../../shared/limits.ts';
 import { FormGuard } from '../form-guard.ts';
 import { sentence, type PageContext, type PageParts } from './context.ts';
 import { registerAccountPages } from './account-routes.ts';
+import { registerBrowserPages } from './browser-routes.ts';
 import { registerDevicePages } from './device-routes.ts';
 import { layout, pageHeaders } from './layout.ts';
+import { registerUpstreamPages } from './upstream-routes.ts';
 import { faultView, type View } from './views.ts';
 
 /** The HTML pages, in a scope of their own: forms in, pages out, errors as pages. */
@@ -30,7 +32,9 @@ export function registerPages(app: FastifyInstance, parts: PageParts): void {
   const guard = new FormGuard(parts.registry.keys.cookie, parts.identity.publicUrl);
   const context = { ...parts, guard, show };
   registerDevicePages(app, context);
-  registerAccountPages(app, context);
+  registerBrowserPages(app, context);
+  registerUpstreamPages(app, context);
+  if (parts.identity.options.localUsers) registerAccountPages(app, context);
 }
 
 const statusOfPage = (error: UserError): number => (error.code === 'HOOP_LIMIT' ? 429 : 403);

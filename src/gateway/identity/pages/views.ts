@@ -1,17 +1,19 @@
-import type { DeviceFacts } from '../provider-configuration.ts';
 import { html, type Markup } from './html.ts';
 import { atFault, note } from './layout.ts';
 
 export interface View {
   title: string;
   body: Markup;
+  /** Where the browser goes on to by itself. */
+  goOn?: string;
 }
 
 /** Names and codes are not prose. */
-const spelling = (autocomplete: 'username' | 'off'): Markup =>
+export const spelling = (autocomplete: 'username' | 'off'): Markup =>
   html`autocomplete="${autocomplete}" autocapitalize="none" spellcheck="false"`;
 
-const hidden = (name: string, value: string): Markup => html`<input type="hidden" name="${name}" value="${value}" />`;
+export const hidden = (name: string, value: string): Markup =>
+  html`<input type="hidden" name="${name}" value="${value}" />`;
 
 export function enterCodeView(fault?: string): View {
   return {
@@ -37,78 +39,6 @@ export function enterCodeView(fault?: string): View {
       </form>`,
   };
 }
-
-export interface ApprovalFacts extends DeviceFacts {
-  userCode: string;
-  csrf: string;
-  fault?: string | undefined;
-  /** Typed before, with a wrong password. */
-  user?: string | undefined;
-}
-
-/** RFC 8628 section 5.4: the person must be able to see that somebody else asks; so nothing takes the focus past that. */
-export function approvalView(facts: ApprovalFacts): View {
-  return {
-    title: 'Approve a sign-in',
-    body: html`<h1>Is this you?</h1>
-      <p>A command line asks to act as you: to open sessions on your resources and to read your recordings.</p>
-      ${note('bad', facts.fault)} ${whoAsks(facts)}
-      <p>
-        If you did not start it yourself just now, choose <strong>Deny</strong>: somebody may be trying to sign in as
-        you.
-      </p>
-      <form method="post" action="/oidc/device">
-        ${hidden('csrf', facts.csrf)}${hidden('user_code', facts.userCode)}
-        <label for="user">User</label>
-        <input id="user" name="user" value="${facts.user ?? ''}" required ${spelling('username')} maxlength="64" />
-        <label for="password">Password</label>
-        <input
-          id="password"
-          name="password"
-          type="password"
-          required
-          ${atFault(facts.fault !== undefined)}
-          autocomplete="current-password"
-          maxlength="200"
-        />
-        <div class="buttons">
-          <button type="submit" name="decision" value="approve">Approve</button>
-          <button class="quiet" type="submit" name="decision" value="deny" formnovalidate>Deny</button>
-        </div>
-      </form>`,
-  };
-}
-
-function whoAsks({ userCode, host, client, address, at }: ApprovalFacts): Markup {
-  const seconds = Math.max(0, Math.round((Date.now() - at) / 1000));
-  const ago = seconds < 60 ? `${seconds} s ago` : `${Math.floor(seconds / 60)} min ago`;
-  const row = (name: string, value: Markup | string, remark: string) =>
-    html`<div>
-      <dt>${name}</dt>
-      <dd>${value} <small>${remark}</small></dd>
-    </div>`;
-  return html`<dl>
-    ${row('Code', html`<span class="codeword">${userCode}</span>`, 'as in your terminal?')}
-    ${row('Machine', host || 'not named', 'as it says')} ${row('Program', client || 'not named', 'as it says')}
-    ${row('Address', address, 'as seen here')} ${row('Asked', ago, `${new Date(at).toISOString().slice(11, 19)} UTC`)}
-  </dl>`;
-}
-
-export const approvedView = (user: string): View => ({
-  title: 'Approved',
-  body: html`<h1>You are signed in</h1>
-    ${note('good', `The command line now acts as ${user}.`)}
-    <p>You can close this page and go back to your terminal. <code>hoop logout</code> ends the sign-in.</p>`,
-});
-
-export const deniedView = (): View => ({
-  title: 'Denied',
-  body: html`<h1>Denied</h1>
-    ${note('good', 'The command line was not signed in.')}
-    <p>
-      If you did not start it yourself, tell your administrator from which address it came. You can close this page.
-    </p>`,
-});
 
 export interface PasswordFacts {
   action: string;
