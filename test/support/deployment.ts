@@ -72,7 +72,7 @@ export class Deployment {
   readonly folder = mkdtempSync(join(tmpdir(), 'hoop-deployment-'));
   readonly dataDir: string;
   readonly agentState = join(this.folder, 'hoop-agent');
-  readonly #admin = new Cli();
+  readonly admin = new Cli();
   readonly alice = new Cli();
   /** Everybody’s. */
   readonly password = password;
@@ -93,7 +93,7 @@ export class Deployment {
     return deployment;
   }
 
-  role(args: string[], cli: Cli = this.#admin): Role {
+  role(args: string[], cli: Cli = this.admin): Role {
     const role = new Role(cli.start(args));
     this.#roles.push(role);
     return role;
@@ -120,7 +120,7 @@ export class Deployment {
     const secret = { stdin: `${password}\n` };
     const gateway = ['--gateway', this.url];
     await this.run(['users', 'create', 'root', '--setup-code', code, '--password-stdin', ...gateway], secret);
-    ok(await this.#admin.login('root', password, gateway));
+    ok(await this.admin.login('root', password, gateway));
     await this.run(['users', 'create', 'alice', '--password-stdin'], secret);
     await this.run(['grants', 'add', '--user', 'alice', '--resource', 'orders-db']);
     const { stdout } = await this.run(['agents', 'create', 'db-agent', '--json']);
@@ -136,7 +136,7 @@ export class Deployment {
   }
 
   async run(args: string[], options: { stdin?: string } = {}): Promise<CliResult> {
-    return ok(await this.#admin.run(args, options));
+    return ok(await this.admin.run(args, options));
   }
 
   async sessions(): Promise<Session[]> {
@@ -161,7 +161,7 @@ export class Deployment {
       role.signal('SIGCONT');
       await role.kill();
     }
-    for (const cli of [this.alice, this.#admin]) cli.remove();
+    for (const cli of [this.alice, this.admin]) cli.remove();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
