@@ -134,11 +134,11 @@ const approvalOver: SessionEnd = {
 };
 const wishOver: SessionEnd = {
   reason: 'expired',
-  message: 'its time is over; `hoop connect` opens a new one',
+  message: 'its time is over',
   final: true,
 };
 const idle = (millis: number): SessionEnd => ({
   reason: 'idle',
-  message: `nothing was asked for ${spanText(millis)}; \`hoop connect\` opens a new one`,
+  message: `nothing was asked for ${spanText(millis)}`,
   final: true,
 });

@@ -12,9 +12,10 @@ const contradictions = {
   altered: 'the agent has seen other entries than those in this record',
 } as const;
 
-/** Who, what, when, and how it ended. */
-export function replayHeader(session: Session): string {
-  const { actor, actorInstance, protocol, agent, startedAt, endedAt, streams, errors, statements, continues } = session;
+/** Who, what, when, and how it ended; and what else is known of it. */
+export function replayHeader(session: Session, more: readonly (readonly [string, string])[] = []): string {
+  const { actor, actorInstance, protocol, agent, startedAt, endedAt, streams, errors, statements } = session;
+  const { continues, expiresAt } = session;
   return facts([
     ['session', session.id],
     ['user', session.user],
@@ -26,12 +27,14 @@ export function replayHeader(session: Session): string {
         ? `${localTime(startedAt)}, still running`
         : `${localTime(startedAt)} to ${localTime(endedAt)} (${sessionDuration(session, 0)})`,
     ],
+    ...(expiresAt ? [['until', `${localTime(expiresAt)} at the latest`] as const] : []),
     ['state', sessionState(session)],
     ...(session.state in contradictions
       ? [['witness', contradictions[session.state as keyof typeof contradictions]] as const]
       : []),
     ['holds', `${count(statements, 'statement')}, ${count(errors, 'error')}, ${count(streams, 'stream')}`],
     ...(continues === null ? [] : [['continues', continues] as const]),
+    ...more,
   ]);
 }
 

@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { PostgresServer } from '../../src/demo/postgres.ts';
+import { Deployment } from '../support/deployment.ts';
+import { startAnyPostgres } from '../support/postgres.ts';
+import { until } from '../support/until.ts';
+
+let server: PostgresServer;
+let deployment: Deployment;
+beforeAll(async () => {
+  server = await startAnyPostgres({ database: 'orders' });
+  deployment = await Deployment.start({ postgres: server });
+}, 60_000);
+afterAll(async () => {
+  await deployment?.remove();
+  await server?.stop();
+});
+
+test('hoop connect --keep-credential gives the same address and password each time; without it, another password', async () => {
+  const seen: Record<string, string>[] = [];
+  for (const args of [['--keep-credential'], ['--keep-credential'], []]) {
+    const { role, ready } = await deployment.connect(args);
+    seen.push(ready.environment);
+    await role.kill('SIGTERM');
+    await until(async () => (await deployment.sessions()).every(({ state }) => state === 'sealed'));
+  }
+  const [first, second, third] = seen;
+  expect(second).toEqual(first);
+  expect(third!['PGPORT']).toBe(first!['PGPORT']);
+  expect(third!['PGPASSWORD']).not.toBe(first!['PGPASSWORD']);
+});
+
+test('hoop connect --ttl says until when, ends by itself and fails', async () => {
+  const { role } = await deployment.connect(['--ttl', '2s']);
+  await role.says(/ready on .* · until \d{4}-/);
+  expect(await role.ended).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('HOOP_SESSION_ENDED'),
+    stderr: expect.stringContaining('orders-db ended: its time is over'),
+  });
+  const wrong = await deployment.alice.run(['connect', 'orders-db', '--ttl', 'soon']);
+  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('--ttl "soon" is not understood') });
+});
+
+test('hoop grants add --actor: who it is for is listed, and said to others', async () => {
+  await deployment.run(['users', 'create', 'bob', '--password-stdin'], { stdin: `${deployment.password}\n` });
+  await deployment.run([
+    'grants',
+    'add',
+    '--user',
+    'bob',
+    '--resource',
+    'orders-db',
+    '--actor',
+    'cursor',
+    '--max-ttl',
+    '8h',
+  ]);
+  const { stdout } = await deployment.run(['grants', 'list']);
+  expect(stdout).toMatch(/bob +orders-db +by cursor, for 8 h/);
+});
