@@ -1,6 +1,6 @@
 // What `npm start` and `npm test` share: install and build, with Node's own modules only, because node_modules may be absent.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,7 +29,7 @@ export function installAndBuild() {
     say(`hoop needs Node 20.19 or newer; this is ${process.version}`);
     process.exit(1);
   }
-  if (isOlder('node_modules/.package-lock.json', [join(root, 'package-lock.json')])) {
+  if (!isElsewhere('node_modules') && isOlder('node_modules/.package-lock.json', [join(root, 'package-lock.json')])) {
     say('installing packages (once) …');
     run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { quiet: true });
   }
@@ -40,6 +40,9 @@ export function installAndBuild() {
     writeFileSync(join(root, stamp), '');
   }
 }
+
+/** A link into another checkout: `npm ci` would empty that one. */
+const isElsewhere = (path) => lstatSync(join(root, path), { throwIfNoEntry: false })?.isSymbolicLink() === true;
 
 /** Is the stamp missing, or older than any of the files (folders: all below)? */
 function isOlder(stamp, files) {
