@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { test } from 'vitest';
 import { formatSessionId } from '../src/recording/session-id.ts';
 import { sessionsQuerySchema } from '../src/shared/api.ts';
@@ -8,29 +9,24 @@ import { openCatalogDatabase } from '../src/store/catalog-database.ts';
 import { statementId } from '../src/store/catalog-search.ts';
 import { Catalog } from '../src/store/catalog.ts';
 
-const sessions = Number(process.env['HOOP_BENCH_SESSIONS'] ?? 100_000);
+/** One catalog that grows, looked at in each of these sizes. */
+const sizes = (process.env['HOOP_BENCH_SESSIONS'] ?? '100000').split(',').map(Number);
 const perSession = 10;
 const rounds = 21;
 
 /** Looking for sessions among very many. The rows are written as a start that rebuilds the catalog would, without the recordings. */
-test('the catalog', () => {
+test('the catalog', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'hoop-catalog-'));
   const database = openCatalogDatabase(join(folder, 'catalog.db'));
   try {
-    const started = performance.now();
-    for (let from = 1; from <= sessions; from += 1000) database.transaction(() => fill(database, from));
-    console.log(`${sessions} sessions, ${sessions * perSession} statements, made in ${seconds(started)} s`);
     const catalog = new Catalog(folder, database);
-    for (const [name, filter] of Object.entries(looks)) {
-      const query = sessionsQuerySchema.parse(filter);
-      const times = Array.from({ length: rounds }, () => {
-        const from = performance.now();
-        catalog.page(query);
-        return performance.now() - from;
-      }).toSorted((one, other) => one - other);
-      console.log(
-        `  ${name.padEnd(34)} p50 ${times[rounds >> 1]!.toFixed(2)} ms, worst ${times.at(-1)!.toFixed(2)} ms`,
-      );
+    let filled = 0;
+    for (const sessions of sizes) {
+      const started = performance.now();
+      for (; filled < sessions; filled += 1000) database.transaction(() => fill(database, filled + 1));
+      console.log(`${sessions} sessions, ${sessions * perSession} statements, made in ${seconds(started)} s`);
+      look(catalog, sessions);
+      await setImmediate(); // what was found is printed before the next size is made
     }
   } finally {
     database.close();
@@ -38,9 +34,24 @@ test('the catalog', () => {
   }
 });
 
+function look(catalog: Catalog, sessions: number): void {
+  for (const [name, filter] of Object.entries(looksAmong(sessions))) {
+    const query = sessionsQuerySchema.parse(filter);
+    const times = Array.from({ length: rounds }, () => {
+      const from = performance.now();
+      catalog.page(query);
+      return performance.now() - from;
+    }).toSorted((one, other) => one - other);
+    const load = loadavg()[0]!.toFixed(1);
+    console.log(
+      `  ${name.padEnd(34)} p50 ${times[rounds >> 1]!.toFixed(2)} ms, worst ${times.at(-1)!.toFixed(2)} ms, load ${load}`,
+    );
+  }
+}
+
 const seconds = (from: number) => ((performance.now() - from) / 1000).toFixed(0);
 
-const looks = {
+const looksAmong = (sessions: number) => ({
   'the newest 50': {},
   'of one user in a thousand': { user: 'user7' },
   'with errors, dangerous': { errors: 'true', class: 'dangerous' },
@@ -51,7 +62,7 @@ const looks = {
   'text: in none': { text: 'absent' },
   'text in every one, and a rare user': { text: 'select', user: 'user7' },
   'text and user that never meet': { text: 'drop table', user: 'user7' },
-};
+});
 
 function startMillis(ordinal: number): number {
   return Date.UTC(2026, 0, 1) + Math.floor(ordinal) * 1000;
@@ -63,7 +74,7 @@ function fill(database: ReturnType<typeof openCatalogDatabase>, from: number): v
     idBytes.writeUInt32BE(ordinal);
     const isRare = ordinal % 1000 === 0;
     database.run(
-      `insert into sessions values (?, ?, 'cursor', 'i', ?, 'postgres', 'agent', ?, ?, 'sealed', 'client_closed', ?, ?, 1, null, ?, ?, ?, 0, 0, ?)`,
+      `insert into sessions values (?, ?, 'cursor', 'i', ?, 'postgres', 'agent', ?, ?, 'sealed', 'client_closed', ?, ?, 1, null, null, ?, ?, ?, 0, 0, ?)`,
       formatSessionId(idBytes),
       `user${ordinal % 1000}`,
       `db${ordinal % 20}`,

@@ -9,9 +9,20 @@ export interface Verdict {
   isGood: boolean | undefined;
 }
 
+interface Choice {
+  gateway?: string | undefined;
+  'ca-file'?: string | undefined;
+}
+
 const said = z.object({ verdict: z.string() });
 const notKnown: Verdict = { word: 'not known', isGood: undefined };
 const good: ReadonlySet<string> = new Set(['VALID', 'VALID_OPEN', 'VALID_ERASED']);
+
+/** The global flags with which the same gateway is asked. */
+export const chosenGateway = ({ gateway, 'ca-file': file }: Choice): string[] => [
+  ...(gateway === undefined ? [] : ['--gateway', gateway]),
+  ...(file === undefined ? [] : ['--ca-file', file]),
+];
 
 /**
  * `hoop verify` of a session in a process of its own: a long recording takes its time and its memory, and whoever plays it meanwhile

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../base-command.ts';
+import { pagerFlag } from '../client/pager-flag.ts';
 import { rerunFlags, type RerunFlags } from '../client/rerun/flags.ts';
 import type { Session } from '../shared/api.ts';
 import { UserError } from '../shared/errors.ts';
@@ -15,8 +16,6 @@ interface Choice {
   gateway?: string | undefined;
   'ca-file'?: string | undefined;
 }
-
-const caFileFlag = ({ 'ca-file': file }: Choice): string[] => (file === undefined ? [] : ['--ca-file', file]);
 
 export default class Replay extends BaseCommand<typeof Replay> {
   static override summary = 'Read a recorded session back: every statement in order, with parameters and outcome.';
@@ -43,6 +42,7 @@ export default class Replay extends BaseCommand<typeof Replay> {
       exclusive: ['format', 'stream', 'json'],
     }),
     stream: Flags.integer({ description: 'only this connection of the session', min: 1 }),
+    ...pagerFlag,
     ...rerunFlags,
   };
 
@@ -58,7 +58,7 @@ export default class Replay extends BaseCommand<typeof Replay> {
     const format = this.jsonEnabled() ? 'json' : flags.format;
     const source = { ...this.#source(api, session), spool: spools.spool, stream: flags.stream };
     const { openOutlet, writeAll } = await import('../client/pager.ts');
-    await writeAll(replayFormats[format](source), await openOutlet(process.stdout, format === 'text'));
+    await writeAll(replayFormats[format](source), await openOutlet(process.stdout, format === 'text' && flags.pager));
   }
 
   async #play(api: GatewayApi, session: Session, flags: Choice): Promise<void> {
@@ -67,10 +67,9 @@ export default class Replay extends BaseCommand<typeof Replay> {
       throw new UserError('HOOP_USAGE', '--play needs a terminal', { next: 'leave it out to have it written' });
     await (await import('../ui/load-ink.ts')).loadInk();
     const { play } = await import('../ui/player/play.tsx');
-    const { verifyApart } = await import('../client/verify-apart.ts');
+    const { chosenGateway, verifyApart } = await import('../client/verify-apart.ts');
     const over = new AbortController();
-    const chosen = [...(flags.gateway ? ['--gateway', flags.gateway] : []), ...caFileFlag(flags)];
-    const verify = () => verifyApart(session.id, chosen, over.signal);
+    const verify = () => verifyApart(session.id, chosenGateway(flags), over.signal);
     await play({ session, statements: api.statements(session.id), verify, stdin, stdout }).finally(() => over.abort());
     process.exit(); // what is still being read is of no use to anybody
   }

@@ -2,6 +2,12 @@ import type { Session, SessionStream, Statement } from '../shared/api.ts';
 import { duration, escapeControl, offset, table, tone } from './print.ts';
 import { replayHeader } from './replay.ts';
 
+/** What `hoop verify` says; `isGood` undefined: it could not be found out. */
+interface Verdict {
+  word: string;
+  isGood: boolean | undefined;
+}
+
 interface Summary {
   streams: readonly SessionStream[];
   slowest: readonly Statement[];
@@ -12,8 +18,9 @@ const streamsShownMax = 20;
 const textWidthMax = 100;
 
 /** One session at a glance. Everything recorded is made harmless. */
-export function sessionText(session: Session, { streams, slowest, failed }: Summary): string {
-  const parts = [replayHeader(session)];
+export function sessionText(session: Session, { streams, slowest, failed }: Summary, verdict: Verdict): string {
+  const verified = verdict.isGood === undefined ? `${verdict.word}: hoop verify says why` : verdict.word;
+  const parts = [replayHeader(session, [['verify', verified]])];
   if (streams.length > 0) parts.push(section('connections (as declared)', streamTable(session, streams)));
   if (slowest.length > 0) parts.push(section('slowest', slowest.map((one) => statementLine(one)).join('\n')));
   if (failed.length > 0) parts.push(section('failed or refused', failed.map((one) => statementLine(one)).join('\n')));

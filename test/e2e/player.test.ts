@@ -35,15 +35,21 @@ const tmux = (...args: string[]): string =>
   execFileSync('tmux', ['-S', join(folder, `socket-${sockets}`), '-f', '/dev/null', ...args], { encoding: 'utf8' });
 
 /** A terminal of that size in which the real command runs. */
-function terminal(columns: number, rows: number, env: Record<string, string> = {}, args = '--play') {
+function terminal(
+  columns: number,
+  rows: number,
+  env: Record<string, string> = {},
+  args = '--play',
+  command = 'replay 7k3m9',
+) {
   sockets++;
   const given = { ...cli.environment(), ...env };
   const variables = Object.entries(given).map(
     ([name, value]) => `export ${name}='${value.replaceAll("'", String.raw`'\''`)}'`,
   );
   const script = join(folder, 'run.sh');
-  const command = `'${process.execPath}' '${entry}' replay 7k3m9 ${args}; echo "left with $?"; sleep 60`;
-  writeFileSync(script, [...variables, command].join('\n'));
+  const line = `'${process.execPath}' '${entry}' ${command} ${args}; echo "left with $?"; sleep 60`;
+  writeFileSync(script, [...variables, line].join('\n'));
   tmux('new-session', '-d', '-s', 'play', '-x', String(columns), '-y', String(rows), `sh ${script}`);
   return {
     screen: (...flags: string[]) => tmux('capture-pane', '-p', '-t', 'play', ...flags),
@@ -127,6 +133,20 @@ describe.runIf(hasProgram('tmux'))('hoop replay --play in a real terminal', () =
     await shows(term, 'left with 0');
     expect(term.screen()).toContain('select now()');
   });
+
+  test.each(['sessions', 'replay 7k3m9'])(
+    'hoop %s goes through the pager, with --no-pager it does not',
+    async (command) => {
+      const paged = { HOOP_PAGER: 'sed s/^/paged:/' };
+      const term = terminal(80, 24, paged, '', command);
+      await shows(term, 'left with 0');
+      expect(term.screen()).toMatch(/^paged:/m);
+      void tmux('kill-server');
+      const plain = terminal(80, 24, paged, '--no-pager', command);
+      await shows(plain, 'left with 0');
+      expect(plain.screen()).not.toContain('paged:');
+    },
+  );
 
   test('nothing of what was recorded is obeyed', async () => {
     const term = terminal(80, 24);

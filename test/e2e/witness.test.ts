@@ -101,7 +101,8 @@ test('a gateway whose record is put back to an earlier one is found out by the a
   await expect.poll(() => refusals().join(), within).toContain(`"session":"${session}"`);
   expect(refusals().join()).toContain('"verdict":"TRUNCATED"');
   await expect.poll(() => shown(session), within).toMatchObject({ state: 'truncated', reason: 'interrupted' });
-  expect(sessionText(await shown(session), { streams: [], slowest: [], failed: [] })).toContain(
+  const nothingMore = { streams: [], slowest: [], failed: [] };
+  expect(sessionText(await shown(session), nothingMore, { word: 'TRUNCATED', isGood: false })).toContain(
     'the agent has seen entries of it that are not in this record',
   );
 

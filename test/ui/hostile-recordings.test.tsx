@@ -197,7 +197,8 @@ describe('whatever a recording holds, nothing that shows it lets it drive the te
           facts: { executable: texts[0]!, [texts[0]!]: texts[0]! },
         };
         const some = texts.map(statementOf);
-        harmless(sessionText(sessionOf(texts[0]!), { streams: [stream], slowest: some, failed: some }));
+        const verdict = { word: texts[0]!, isGood: false };
+        harmless(sessionText(sessionOf(texts[0]!), { streams: [stream], slowest: some, failed: some }, verdict));
       }),
       runs,
     );

@@ -1,6 +1,8 @@
+import { Readable } from 'node:stream';
 import * as Flags from '@oclif/core/flags';
 import type * as z from 'zod';
 import { BaseCommand } from '../../base-command.ts';
+import { pagerFlag } from '../../client/pager-flag.ts';
 import type { sessionsSchema } from '../../shared/api.ts';
 import { terminalSafeJson } from '../../ui/escape-control.ts';
 
@@ -39,6 +41,7 @@ export default class Sessions extends BaseCommand<typeof Sessions> {
       exclusive: ['state', 'since', 'until', 'limit', 'text', 'class', 'errors', 'after'],
     }),
     limit: Flags.integer({ description: 'how many', min: 1, max: 1000, default: 50 }),
+    ...pagerFlag,
   };
 
   async run(): Promise<z.infer<typeof sessionsSchema> | undefined> {
@@ -58,7 +61,7 @@ export default class Sessions extends BaseCommand<typeof Sessions> {
     if (this.jsonEnabled()) return body;
     const { sessionTable } = await import('../../ui/session-table.ts');
     if (body.sessions.length === 0) this.say('No sessions.');
-    else this.log(sessionTable(body.sessions, Date.now()));
+    else await showPaged(`${sessionTable(body.sessions, Date.now())}\n`, flags.pager);
     if (body.next !== null) this.say(`More with --after ${body.next}`);
     return body;
   }
@@ -83,6 +86,11 @@ export default class Sessions extends BaseCommand<typeof Sessions> {
   override logJson(json: unknown): void {
     if (json !== undefined) super.logJson(json);
   }
+}
+
+async function showPaged(text: string, isPaged: boolean): Promise<void> {
+  const { openOutlet, writeAll } = await import('../../client/pager.ts');
+  await writeAll(Readable.from([text]), await openOutlet(process.stdout, isPaged));
 }
 
 interface Choice {
