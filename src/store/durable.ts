@@ -14,7 +14,7 @@
  * (https://wiki.postgresql.org/wiki/Fsync_Errors). So nothing here is ever tried again on the same file: a segment is fenced.
  */
 import { fdatasync, fdatasyncSync, write, writev, writevSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { assert } from '../shared/errors.ts';
 import type { Disk, OpenFile } from './disk.ts';
@@ -258,7 +258,7 @@ export const systemDisk: Disk = {
     }
   },
   rename: (from, to) => rename(from, to),
-  remove: (path) => rm(path, { force: true }),
+  remove: (path) => unlink(path).catch(ifMissing),
 };
 
 function ifMissing(error: NodeJS.ErrnoException): undefined {
