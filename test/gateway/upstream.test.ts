@@ -179,6 +179,21 @@ describe('what goes wrong there has a page that says what to do', () => {
   });
 });
 
+it('somebody of the company who comes before the first administrator does not close the door to set-up', async () => {
+  const fresh = await startTestGateway();
+  try {
+    const { secret } = fresh.registry.invitations.issue(null);
+    const setUp = async () => (await fetch(`${fresh.url}/setup?code=${secret}`)).status;
+    const person = { issuer: 'https://login.corp.example', subject: '1', email: 'bob@corp.example', name: 'bob' };
+    fresh.registry.upstreamUsers.signedIn(person);
+    expect(await setUp()).toBe(200);
+    fresh.registry.upstreamUsers.signedIn({ ...person, groups: [], isAdmin: true });
+    expect(await setUp()).toBe(410);
+  } finally {
+    await fresh.close();
+  }
+});
+
 describe('a gateway without local users', () => {
   it('takes no password, offers none, and closes set-up and invitations; a provider that is down is said to be', async () => {
     const here = idp;

@@ -56,9 +56,13 @@ export class Users {
     return rows.map((row) => this.#stored(row));
   }
 
-  /** Has nobody ever been here? Deleted users count: set-up happens once. */
+  /**
+   * Has nobody been here who could administer? Deleted users count: set-up happens once. People of an upstream provider who came before the
+   * first administrator do not, or whoever signs in first would close the door to set-up.
+   */
   isEmpty(): boolean {
-    return this.#sql.get('select 1 from users limit 1') === undefined;
+    const text = "select 1 from users where role = 'admin' or id not in (select user_id from identities) limit 1";
+    return this.#sql.get(text) === undefined;
   }
 
   create(user: { name: string; role: Role; groups: readonly string[]; passwordHash?: string }): StoredUser {
