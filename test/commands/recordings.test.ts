@@ -1,111 +1,113 @@
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PostgresServer } from '../../src/demo/postgres.ts';
-import { Deployment } from '../support/deployment.ts';
+import type { Statement } from '../../src/shared/api.ts';
+import { Cli, type CliResult } from '../support/cli.ts';
+import { password } from '../support/identity-gateway.ts';
 import { at } from '../support/load.ts';
 import { startAnyPostgres } from '../support/postgres.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+import { until } from '../support/until.ts';
 
-const secret = 'the patient is called Zoe';
-let server: PostgresServer;
-let hoop: Deployment;
-/** Has one statement with the secret. */
+let postgres: PostgresServer;
+let stack: Stack;
+const root = new Cli();
+const alice = new Cli();
 let session: string;
-let seq: number;
+let seqs: number[];
 
 beforeAll(async () => {
-  server = await startAnyPostgres();
-  hoop = await Deployment.start({ postgres: server });
-  const { role, ready } = await hoop.connect();
-  const client = new pg.Client(at(ready.environment));
+  postgres = await startAnyPostgres();
+  stack = await startStack({ postgres });
+  await stack.addUser('root', 'admin');
+  await stack.addUser('alice');
+  const user = await stack.signIn('alice');
+  const connected = await stack.connect(user);
+  ({ session } = connected);
+  const client = new pg.Client(at(connected.environment));
   await client.connect();
-  await client.query('select $1::text as told', [secret]);
+  for (const secret of ['first', 'second']) await client.query(`select '${secret} secret'`);
   await client.end();
-  role.signal('SIGINT');
-  await role.ended;
-  ({ session } = ready);
-  await hoop.session(({ id, state }) => id === session && state === 'sealed');
-  const told = (await hoop.statements(session)).find(({ text }) => text?.includes('told'));
-  seq = told!.seq;
-}, 120_000);
+  await connected.close();
+  await until(async () => (await stack.session(user, session)).state === 'sealed', { what: () => session });
+  seqs = (await stack.statements(user, session)).map(({ seq }) => seq);
+  const gateway = ['--gateway', stack.gateway.url];
+  for (const result of [await root.login('root', password, gateway), await alice.login('alice', password, gateway)])
+    expect(result).toMatchObject({ code: 0 });
+}, 60_000);
 afterAll(async () => {
-  await hoop?.remove();
-  await server?.stop();
+  root.remove();
+  alice.remove();
+  await stack?.[Symbol.asyncDispose]();
+  await postgres?.stop();
 });
 
-const recordings = (...args: string[]) => hoop.admin.run(['recordings', ...args]);
+const json = (result: CliResult) => JSON.parse(result.stdout);
+const replayed = async (): Promise<Statement[]> =>
+  (await root.run(['replay', session, '--json'])).stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Statement);
 
 describe('hoop recordings', () => {
-  test('stats: what recordings take, by resource', async () => {
-    const { code, stdout } = await recordings('stats', '--json');
-    expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({
-      recordings: 1,
-      bytesPerStatement: expect.any(Number),
-      holds: [],
-      removed: 0,
-      resources: [{ resource: 'orders-db', recordings: 1 }],
-    });
-    expect((await recordings('stats')).stdout).toMatch(/orders-db +1\b/);
+  it('what is held is not erased; released, it is, the other statements stay, and the record verifies', async () => {
+    const held = await root.run(['recordings', 'hold', session.slice(0, 8), '--reason', 'case 118']);
+    expect(held).toMatchObject({ code: 0, stderr: '' });
+    expect(held.stdout).toBe(`Session ${session} is held until: hoop recordings release ${session}\n`);
+    const erase = ['recordings', 'erase', session, '--seq', String(seqs[0])];
+    const refused = await root.run(erase);
+    expect(refused).toMatchObject({ code: 3, stdout: '' });
+    expect(refused.stderr).toContain(`session ${session} is held`);
+    expect(refused.stderr).toContain('hoop recordings release');
+
+    const stats = await root.run(['recordings', 'stats']);
+    expect(stats.stdout).toMatch(/RESOURCE +RECORDINGS +STATEMENTS[^]*\norders-db +1 +2 /);
+    expect(stats.stdout).toContain(`${session} by root: case 118`);
+    expect(await root.run(['recordings', 'release', session])).toMatchObject({ code: 0, stderr: 'Released.\n' });
+
+    const erased = await root.run([...erase, '--reason', 'customer data', '--json']);
+    expect(erased).toMatchObject({ code: 0 });
+    expect(json(erased)).toMatchObject({ session, entries: expect.arrayContaining([seqs[0]]) as number[] });
+    const after = await replayed();
+    const [first, second] = seqs.map((seq) => after.find((one) => one.seq === seq));
+    expect(first).toMatchObject({ text: null, erased: { by: 'root' } });
+    expect(second).toMatchObject({ text: "select 'second secret'" });
+    const shown = await root.run(['replay', session]);
+    expect(shown.stdout).toMatch(/\[erased .* by root\]/);
+    expect(shown.stdout).not.toContain('first secret');
+    expect(json(await root.run(['sessions', 'show', session, '--json']))).toMatchObject({ verdict: 'VALID_ERASED' });
   });
 
-  test.each([['erase', '--seq', '3'], ['hold'], ['release']])(
-    '%s of a session that is not there: exit code 7, and what to do',
-    async (command, ...flags) => {
-      const { code, stderr } = await recordings(command, 'nothing', ...flags);
-      expect(code).toBe(7);
-      expect(stderr).toContain('hoop sessions');
-    },
-  );
-
-  test.each([['erase', '--seq', '3'], ['hold'], ['release'], ['stats']])(
-    '%s is an administrator’s: exit code 3 for a user, also for her own session',
-    async (command, ...flags) => {
-      const { code, stderr } = await hoop.alice.run([
-        'recordings',
-        command,
-        ...(command === 'stats' ? [] : [session]),
-        ...flags,
-      ]);
-      expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringContaining('this needs the role admin') });
-    },
-  );
-
-  test.each([[[]], [['--seq', 'x']], [['--seq', '-1']]])(
-    'erase with flags %j is a mistake in typing: exit code 2',
-    async (flags) => {
-      expect((await recordings('erase', session, ...flags)).code).toBe(2);
-    },
-  );
-
-  test('what is held is not erased; released it is, and the record still verifies', async () => {
-    const held = await recordings('hold', session, '--reason', 'case 118', '--json');
-    expect(held.code).toBe(0);
-    expect(JSON.parse(held.stdout)).toMatchObject({ session, reason: 'case 118', heldBy: 'root' });
-    expect((await recordings('stats')).stdout).toContain('case 118');
-
-    const refused = await recordings('erase', session, '--seq', String(seq));
-    expect(refused.code).not.toBe(0);
-    expect(refused.stderr).toMatch(/held.*hoop recordings release/s);
-    expect((await hoop.run(['replay', session])).stdout).toContain(secret);
-
-    expect((await recordings('release', session)).code).toBe(0);
-    const erased = await recordings('erase', session, '--seq', String(seq), '--json');
-    expect(erased.code).toBe(0);
-    expect(JSON.parse(erased.stdout).entries).toContain(seq);
-    const shown = (await hoop.run(['replay', session])).stdout;
-    expect(shown).not.toContain(secret);
-    expect(shown).toMatch(/erased.*root/);
-    const verified = await hoop.admin.run(['verify', session]);
-    expect({ code: verified.code, out: verified.stdout }).toMatchObject({
-      code: 0,
-      out: expect.stringMatching(/^VALID_ERASED/),
-    });
-    expect((await hoop.run(['sessions', '--text', 'Zoe', '--json'])).stdout).not.toContain(session);
+  it('--json has the hold with who and why, and the figures', async () => {
+    const hold = json(await root.run(['recordings', 'hold', session, '--reason', 'case 119', '--json']));
+    expect(hold).toMatchObject({ session, heldBy: 'root', reason: 'case 119' });
+    const stats = json(await root.run(['recordings', 'stats', '--json']));
+    expect(stats).toMatchObject({ recordings: 1, statements: 2, removed: 0, holds: [hold] });
+    expect(await root.run(['recordings', 'release', session])).toMatchObject({ code: 0 });
+    expect(json(await root.run(['recordings', 'stats', '--json'])).holds).toEqual([]);
   });
 
-  test('an entry that is no statement’s, or not there, is not erased', async () => {
-    const { code, stderr } = await recordings('erase', session, '--seq', '99999');
-    expect(code).toBe(7);
-    expect(stderr).toContain('99999');
+  it.each([
+    ['hold', []],
+    ['release', []],
+    ['erase', ['--seq', '3']],
+  ])('%s of a session that is not there exits with 7, for a user with 3', async (command, more) => {
+    const unknown = await root.run(['recordings', command, 'nothing', ...more]);
+    expect(unknown).toMatchObject({ code: 7, stdout: '', stderr: expect.stringContaining('nothing') as string });
+    expect(await alice.run(['recordings', command, session, ...more])).toMatchObject({ code: 3, stdout: '' });
+  });
+
+  it('figures are for administrators and auditors', async () => {
+    const refused = await alice.run(['recordings', 'stats', '--json']);
+    expect(refused.code).toBe(3);
+    expect(json(refused).error.code).toBe('HOOP_DENIED');
+  });
+
+  it('an entry that is not there, or none that is named, is a usage error', async () => {
+    expect(await root.run(['recordings', 'erase', session])).toMatchObject({ code: 2 });
+    expect(await root.run(['recordings', 'erase', session, '--seq', '-1'])).toMatchObject({ code: 2 });
+    const result = await root.run(['recordings', 'erase', session, '--seq', '9999']);
+    expect(result.code).toBeGreaterThan(1);
+    expect(result.stderr).toContain('9999');
   });
 });
