@@ -58,7 +58,7 @@ const looksAmong = (sessions: number) => ({
   'since a half of them': { since: new Date(startMillis(sessions / 2)).toISOString(), user: 'user7' },
   'text: in every session': { text: 'select' },
   'text: in one of 1,000': { text: 'drop table' },
-  'text: in one': { text: `needle${Math.floor(sessions / 2)}` },
+  'text: in one': { text: `needle${Math.floor(sessions / 2) + 1}` },
   'text: in none': { text: 'absent' },
   'text in every one, and a rare user': { text: 'select', user: 'user7' },
   'text and user that never meet': { text: 'drop table', user: 'user7' },
