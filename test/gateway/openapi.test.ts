@@ -54,7 +54,9 @@ it('is OpenAPI 3.1, served to anybody; each reference leads somewhere, each oper
     const found = path.split('/').reduce((inside: Json, name) => inside?.[name], document);
     expect(found, path).toBeDefined();
   }
-  const names = Object.values<Json>(document.paths).flatMap((item) => Object.values<Json>(item).map((one) => one.operationId));
+  const names = Object.values<Json>(document.paths).flatMap((item) =>
+    Object.values<Json>(item).map((one) => one.operationId),
+  );
   expect(new Set(names).size).toBe(operations.length);
 });
 
