@@ -103,7 +103,7 @@ interface Failing extends Pick<PageContext, 'show'> {
 export function upstreamFailed(error: unknown, { request, reply, show, name }: Failing): FastifyReply {
   if (!(error instanceof UserError)) throw error;
   const isAway = error.code === 'HOOP_SIGN_IN';
-  const cause = error.cause === undefined ? error.message : String(error.cause);
+  const cause = error.cause instanceof Error ? error.cause.message : undefined;
   request.log.warn({ provider: name, error: error.message, cause }, 'a sign-in at the upstream provider failed');
   const title = isAway ? `${name} is away` : 'You were not signed in';
   return show(reply, faultView(title, sentence(error.message), sentence(error.next ?? '')), isAway ? 502 : 403);
