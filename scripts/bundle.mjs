@@ -9,7 +9,9 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const bundled = new Set(['@oclif/core', 'zod']);
-const commands = readdirSync(join(root, 'src/commands'), { recursive: true }).filter((name) => /\.tsx?$/.test(name));
+const commands = readdirSync(join(root, 'src/commands'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+  /\.tsx?$/.test(name),
+);
 
 // Beside the old one, which somebody may be running.
 const fresh = join(root, '.cache', `dist-${process.pid}`);

@@ -89,7 +89,7 @@ function untilAnswered(server: Server, state: string, redirectUri: string, signa
     let isAnswered = false;
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       const url = new URL(redirectUri + (request.url ?? '').replace(/^\/callback/, ''));
-      const isOurs = request.method === 'GET' && /^\/callback\?/.test(request.url ?? '');
+      const isOurs = request.method === 'GET' && (request.url ?? '').startsWith('/callback?');
       if (isAnswered || !isOurs || url.searchParams.get('state') !== state) {
         page(response, 404, 'Nothing here', 'This page belongs to a sign-in that is over, or to none.');
         return;

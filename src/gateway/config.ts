@@ -79,7 +79,7 @@ export async function readGatewayConfig(
     Object.entries(flags).filter(([key, value]) => keys.includes(key) && value !== undefined),
   );
   // Each layer is checked on its own, so that the message can say where the fault stands.
-  const partial = gatewayConfigSchema.partial();
+  const partial = gatewayConfigSchema.partial().extend({ oidc: oidcSchema.partial().optional() });
   parseConfig(partial, fromFile.values, fromFile.path);
   parseConfig(partial, fromEnvironment, 'environment (HOOP_GATEWAY_…)');
   const config = parseConfig(gatewayConfigSchema, { ...fromFile.values, ...fromEnvironment, ...given }, 'command line');
