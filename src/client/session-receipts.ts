@@ -31,6 +31,7 @@ export class SessionReceipts {
   readonly #known = new Set<string>();
   #awaiting: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  #isSettling = false;
   #hasShrunk = false;
 
   constructor(parts: ReceiptsParts) {
@@ -42,13 +43,32 @@ export class SessionReceipts {
     if (state.state !== 'ready' || this.#known.has(state.session)) return;
     this.#known.add(state.session);
     this.#awaiting = this.#awaiting.then(() => this.#await(state.session)).catch(ignored);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#fetchAll().catch(ignored), limits.checkpointMillis);
-    this.#timer.unref();
+    this.#fetchIn(limits.checkpointMillis);
   };
+
+  /** Again, ever later, until there is a receipt of each beginning: a session may run for days, and its end may never come. */
+  #fetchIn(millis: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      void this.#fetchAll()
+        .catch(ignored)
+        .then(async () => (await this.#hasEachBeginning()) || this.#fetchIn(Math.min(millis * 2, retryMillisMax)))
+        .catch(ignored);
+    }, millis);
+    this.#timer.unref();
+  }
+
+  async #hasEachBeginning(): Promise<boolean> {
+    if (this.#isSettling) return true;
+    const awaited = await awaitedSessions(this.#parts.gateway.url, limits.receiptsAtOnceMax);
+    const mine = awaited.filter((session) => this.#known.has(session));
+    const kept = await Promise.all(mine.map((session) => keptReceipt(session, 'open')));
+    return !kept.includes(undefined);
+  }
 
   /** At the end, when the sessions are sealed. Takes no longer than the bound. */
   async settle(): Promise<void> {
+    this.#isSettling = true;
     clearTimeout(this.#timer);
     if (this.#known.size === 0) return;
     const late = AbortSignal.timeout(limits.receiptsMillisMax);
@@ -122,6 +142,7 @@ const isOf = ({ leaf }: Receipt, session: string, kind: ReceiptKind): boolean =>
   formatSessionId(leaf.subject) === session && (kind === 'open' ? leaf.kind === 'open' : endKinds.has(leaf.kind));
 
 const retryMillis = 200;
+const retryMillisMax = 60_000;
 
 /** The next session asks again. */
 const ignored = (): void => undefined;

@@ -24,7 +24,6 @@ let document: Json;
 beforeAll(async () => {
   postgres = await startAnyPostgres();
   stack = await startStack({ postgres });
-  await stack.startAgent();
   await stack.addUser('root', 'admin');
   await stack.addUser('alice');
   [root, alice] = await Promise.all([stack.signIn('root'), stack.signIn('alice')]);

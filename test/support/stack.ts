@@ -107,6 +107,7 @@ export async function startStack({
       return connected;
     },
     async startAgent() {
+      if (agent) throw new Error('the agent runs already; two with one key would take the link from each other');
       const stop = new AbortController();
       let linked!: () => void;
       const ready = new Promise<void>((resolve) => (linked = resolve));
