@@ -170,7 +170,9 @@ async function serveStream(duplex: Duplex, parts: Serving, cancels: Map<string, 
     await refuseControl(duplex, refusal);
     resource?.reset('refused');
   } finally {
-    if (name !== undefined) cancels.delete(name);
+    // A session that is ended by force has its streams cut off and what runs cancelled, which may come in either order.
+    const over = name;
+    if (over !== undefined) setTimeout(() => cancels.delete(over), limits.lingerMillis).unref();
   }
 }
 

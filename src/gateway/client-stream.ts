@@ -115,7 +115,11 @@ export class ClientStream {
 
   /** Records the cancel and passes it on, but only while something is in flight on this very stream. */
   cancel(): void {
-    if (this.#decoder?.cancel()) this.#resource?.cancel();
+    try {
+      if (this.#decoder?.cancel()) this.#resource?.cancel();
+    } catch {
+      // The record has failed: what cannot be recorded is not passed on, a cancel neither.
+    }
   }
 
   async #admit(): Promise<Admission> {

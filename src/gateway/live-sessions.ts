@@ -244,7 +244,7 @@ export class LiveSessions {
     }
     const why = reason === undefined ? '' : `: ${reason}`;
     session.parts.recorder.note('killed', { by, ...(reason === undefined ? {} : { reason }) });
-    await session.end({ reason: 'killed', message: `${by} ended this session${why}`, final: true });
+    await session.end({ reason: 'killed', message: `${by} ended this session${why}`, final: true, cancels: true });
   }
 
   /** Takes no new session and no new statement, lets those in flight finish for a while, and seals each session when it is done. */
@@ -338,6 +338,7 @@ export const accessEnded: SessionEnd = {
   reason: 'access_ended',
   message: 'the sign-in or the grant behind this session ended',
   final: true,
+  cancels: true,
 };
 export const recorderFailed: SessionEnd = {
   reason: 'recorder_failed',

@@ -131,11 +131,13 @@ const approvalOver: SessionEnd = {
   reason: 'expired',
   message: 'its time is over; it goes on when a person has approved a new sign-in',
   final: false,
+  cancels: true,
 };
 const wishOver: SessionEnd = {
   reason: 'expired',
   message: 'its time is over',
   final: true,
+  cancels: true,
 };
 const idle = (millis: number): SessionEnd => ({
   reason: 'idle',

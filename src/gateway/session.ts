@@ -35,6 +35,8 @@ export interface SessionEnd {
   message: string;
   /** The client must not open a successor. */
   final: boolean;
+  /** Access was taken away: what runs at the resource is cancelled there, not left to finish. */
+  cancels?: boolean;
 }
 
 /** One principal's use of one resource, from allow to end; owns its streams and its recording. */
@@ -88,7 +90,10 @@ export class GatewaySession {
   }
 
   async #finish(end: SessionEnd): Promise<void> {
-    for (const stream of this.#streams.values()) stream.abort(end.reason, end.message);
+    for (const stream of this.#streams.values()) {
+      if (end.cancels) stream.cancel();
+      stream.abort(end.reason, end.message);
+    }
     for (const duplex of this.#silent) resetAfter(duplex, limits.lingerMillis, end.message);
     await Promise.all(this.#running);
     try {

@@ -63,9 +63,9 @@ async function untilEnd({ connection, control, session, principal }: RunningTunn
   void goodbye;
   void connection.closed.then(() => session.end(clientLost));
   const stopTimer = endAt(principal.expiresAt, () => void session.end(accessEnded));
-  const end = await session.ended;
+  const { reason, message, final } = await session.ended;
   stopTimer();
-  await writeControl(control, { kind: 'ended', ...end }).catch(() => undefined);
+  await writeControl(control, { kind: 'ended', reason, message, final }).catch(() => undefined);
 }
 
 /** A tunnel lives no longer than the grant behind it. */

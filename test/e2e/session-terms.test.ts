@@ -5,6 +5,7 @@ import type { PostgresServer } from '../../src/demo/postgres.ts';
 import { makeProof, type SignedIn } from '../support/identity-gateway.ts';
 import { startAnyPostgres } from '../support/postgres.ts';
 import { startStack, type Stack } from '../support/stack.ts';
+import { until } from '../support/until.ts';
 
 let server: PostgresServer;
 let stack: Stack;
@@ -49,8 +50,13 @@ describe('the longest life of a session', () => {
     client.on('error', () => undefined);
     const { session } = connected;
     // At work, so not idle.
-    const told = await client.query('select pg_sleep(10)').then(String, ({ message }: Error) => message);
+    const told = await client.query('select pg_sleep(60)').then(String, ({ message }: Error) => message);
     expect(told).toContain('its time is over; it goes on when a person has approved');
+    const direct = new pg.Client({ host: '127.0.0.1', ...server });
+    await direct.connect();
+    const running = `select from pg_stat_activity where state = 'active' and query = 'select pg_sleep(60)'`;
+    await until(async () => (await direct.query(running)).rowCount === 0);
+    await direct.end();
     expect(await connected.until('signing-in')).toMatchObject({ why: expect.stringContaining('at most 3 s') });
     expect(await stack.session(alice, session)).toMatchObject({ state: 'sealed', reason: 'expired' });
     await expect(openTunnel(alice)).rejects.toMatchObject({ code: 'HOOP_SIGN_IN' });
