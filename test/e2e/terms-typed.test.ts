@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { PostgresServer } from '../../src/demo/postgres.ts';
+import { Cli } from '../support/cli.ts';
 import { Deployment } from '../support/deployment.ts';
 import { startAnyPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
@@ -57,4 +58,22 @@ test('hoop grants add --actor: who it is for is listed, and said to others', asy
   ]);
   const { stdout } = await deployment.run(['grants', 'list']);
   expect(stdout).toMatch(/bob +orders-db +by cursor, for 8 h/);
+});
+
+test('hoop grants add --require-actor: who says no name is told how to say one', async () => {
+  const secret = { stdin: `${deployment.password}\n` };
+  await deployment.run(['users', 'create', 'carol', '--password-stdin'], secret);
+  await deployment.run(['grants', 'add', '--user', 'carol', '--resource', 'orders-db', '--require-actor']);
+  expect((await deployment.run(['grants', 'list'])).stdout).toMatch(/carol +orders-db +by a coding agent/);
+  const carol = new Cli();
+  onTestFinished(() => carol.remove());
+  expect(await carol.login('carol', deployment.password, ['--gateway', deployment.url])).toMatchObject({ code: 0 });
+  const child = ['run', 'orders-db', '--', process.execPath, '-p', '`port ${process.env.PGPORT}`'];
+  const nameless = await carol.run(child);
+  expect(nameless.stderr).toContain('carol may reach orders-db only by a coding agent that says who it is');
+  expect(nameless.stderr).toContain('--as NAME');
+  expect(nameless).toMatchObject({ code: 3, stdout: '' });
+  const named = await carol.run(['run', '--as', 'aider', ...child.slice(1)]);
+  expect(named).toMatchObject({ code: 0, stdout: expect.stringMatching(/^port \d+/) });
+  expect(await deployment.session(({ user }) => user === 'carol')).toMatchObject({ actor: 'aider' });
 });
