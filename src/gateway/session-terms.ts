@@ -29,7 +29,7 @@ export interface SessionLine {
 
 export interface TermsAsked {
   now: number;
-  principal: Pick<Principal, 'authTime'>;
+  principal: Pick<Principal, 'approvedAt'>;
   ttlMillis: number | undefined;
   isCredentialKept: boolean;
   policy: SessionPolicy;
@@ -44,18 +44,18 @@ export interface TermsAsked {
  * HOOP_SIGN_IN or HOOP_SESSION_ENDED where no time is left.
  */
 export function decideTerms({ now, principal, policy, line, ...asked }: TermsAsked): SessionTerms {
-  const { authTime } = principal;
+  const { approvedAt } = principal;
   const most = Math.min(policy.maxTtl ?? Infinity, asked.ttlMillisMax ?? Infinity);
-  const byPolicy = (authTime ?? line?.startedAt ?? now) + most;
-  const isRenewed = line !== undefined && authTime !== null && authTime > line.predecessorStartedAt;
+  const byPolicy = (approvedAt ?? line?.startedAt ?? now) + most;
+  const isRenewed = line !== undefined && approvedAt !== null && approvedAt > line.predecessorStartedAt;
   const ofLine = isRenewed ? Infinity : (line?.predecessorExpiresAt ?? Infinity);
   const byWish = Math.min(now + (asked.ttlMillis ?? Infinity), ofLine);
-  if (byPolicy <= now && authTime !== null) throw approvalTooOld(most);
+  if (byPolicy <= now && approvedAt !== null) throw approvalTooOld(most);
   const expiresAt = Math.min(byPolicy, byWish);
   if (expiresAt <= now) throw timeOver();
   return {
     expiresAt: Number.isFinite(expiresAt) ? expiresAt : undefined,
-    isRenewable: authTime !== null && Number.isFinite(byPolicy) && byPolicy <= byWish,
+    isRenewable: approvedAt !== null && Number.isFinite(byPolicy) && byPolicy <= byWish,
     idleMillis: policy.idle,
     isCredentialKept: asked.isCredentialKept,
   };

@@ -29,7 +29,7 @@ describe('how long a session lives', () => {
   const policy = { keepCredential: true };
   const asked = (changes: Partial<TermsAsked> = {}): TermsAsked => ({
     now,
-    principal: { authTime: now - 100 },
+    principal: { approvedAt: now - 100 },
     ttlMillis: undefined,
     isCredentialKept: false,
     policy,
@@ -61,7 +61,7 @@ describe('how long a session lives', () => {
   });
 
   test('where no person approves it counts from the first session of the line', () => {
-    const token = { principal: { authTime: null }, policy: { ...policy, maxTtl: 1000 } };
+    const token = { principal: { approvedAt: null }, policy: { ...policy, maxTtl: 1000 } };
     expect(decideTerms(asked(token))).toMatchObject({ expiresAt: now + 1000, isRenewable: false });
     expect(decideTerms(asked({ ...token, line: line() })).expiresAt).toBe(now + 500);
     const over = asked({ ...token, line: line({ startedAt: now - 1000 }) });
@@ -71,6 +71,6 @@ describe('how long a session lives', () => {
   test('a successor has its predecessor’s end, unless a person approved since', () => {
     const wish = { ttlMillis: 5000, line: line({ predecessorExpiresAt: now + 7 }) };
     expect(decideTerms(asked(wish)).expiresAt).toBe(now + 7);
-    expect(decideTerms(asked({ ...wish, principal: { authTime: now - 1 } })).expiresAt).toBe(now + 5000);
+    expect(decideTerms(asked({ ...wish, principal: { approvedAt: now - 1 } })).expiresAt).toBe(now + 5000);
   });
 });

@@ -3,7 +3,7 @@ import { fetch } from 'undici';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SignInOptions } from '../../src/gateway/identity/sign-in-options.ts';
 import { startCompanyIdp, type CompanyIdp } from '../support/company-idp.ts';
-import { call, discover, newKey, startTestGateway, type TestGateway } from '../support/identity-gateway.ts';
+import { call, discover, makeProof, newKey, startTestGateway, type TestGateway } from '../support/identity-gateway.ts';
 import { Visitor } from '../support/visitor.ts';
 
 let gateway: TestGateway;
@@ -51,10 +51,10 @@ async function tokensOf(device: client.DeviceAuthorizationResponse, at = gateway
   return { key, accessToken };
 }
 
-async function signInAs(account: string) {
+async function signInAs(account: string, change?: (url: URL) => URL) {
   // A browser in which nobody is signed in at the company yet.
   visitor = new Visitor();
-  const device = await atTheCompany();
+  const device = await atTheCompany(gateway, change);
   await visitor.submit({ account, do: 'yes' });
   expect(visitor.seen).toMatchObject({ status: 200, text: expect.stringContaining('You came back as') });
   await visitor.submit({ decision: 'approve' });
@@ -79,6 +79,24 @@ describe('signing in at the company’s provider', () => {
       (await call(gateway, await signInAs('alice'), 'POST', '/users', { name: 'made', role: 'user' })).status,
     ).toBe(201);
     expect(gateway.registry.users.list().filter(({ name }) => name.startsWith('alice'))).toHaveLength(1);
+  });
+
+  it('where the provider does not say when, nothing is administered, and a session’s time counts from the approval here', async () => {
+    const before = Math.floor(Date.now() / 1000) * 1000;
+    const user = await signInAs('alice', (url) => {
+      url.searchParams.delete('max_age'); // then it does not say
+      return url;
+    });
+    const act = await call(gateway, user, 'POST', '/users', { name: 'another', role: 'user' });
+    expect(act.status).toBe(401);
+    expect(JSON.stringify(act.body)).toContain('does not say when you proved who you are');
+    const url = `${gateway.url}/api/v1/whoami`;
+    const proof = await makeProof(user.key, { htm: 'GET', htu: url, accessToken: user.accessToken });
+    const authorization = `DPoP ${user.accessToken}`;
+    const principal = await gateway.identity.authenticate({ method: 'GET', url, authorization, proof });
+    expect(principal.authTime).toBeNull();
+    expect(principal.approvedAt).toBeGreaterThanOrEqual(before);
+    expect(principal.approvedAt).toBeLessThanOrEqual(Date.now());
   });
 
   it('knows people by issuer and subject: the same local part is somebody else', async () => {
@@ -223,4 +241,22 @@ describe('a gateway without local users', () => {
       await its.stop();
     }
   });
+});
+
+it('a provider that stops before it was asked what it answered is said to be down', async () => {
+  const here = idp;
+  const other = await start();
+  const its = idp;
+  idp = here;
+  try {
+    await atTheCompany(other);
+    const back = await visitor.submit({ account: 'alice', do: 'yes' }, atCallback);
+    await its.stop();
+    await visitor.open(back);
+    expect(visitor.seen.status).toBe(502);
+    expect(message()).toContain('Acme cannot be reached from this gateway. Try again in a few minutes');
+  } finally {
+    await other.close();
+    await its.stop();
+  }
 });

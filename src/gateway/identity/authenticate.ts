@@ -40,13 +40,15 @@ export async function authenticate(parts: AuthenticateParts, credentials: Creden
   const hoopToken = extra.hoop_token === undefined ? undefined : registry.tokens.live(extra.hoop_token);
   if (!grant || !user || user.disabled || (extra.hoop_token !== undefined && !hoopToken)) throw ended();
   if (typeof token.iat === 'number') registry.signIns.answerArrived(token.grantId, token.iat);
+  const authTime = hoopToken || extra.auth_time === undefined ? null : extra.auth_time * 1000;
   return {
     userId: user.id,
     user: user.name,
     role: user.role,
     groups: user.groups,
     via: hoopToken ? 'token' : 'sign-in',
-    authTime: hoopToken || extra.auth_time === undefined ? null : extra.auth_time * 1000,
+    authTime,
+    approvedAt: hoopToken || grant.iat === undefined ? null : (authTime ?? grant.iat * 1000),
     tokenId: hoopToken?.id ?? null,
     grantId: token.grantId,
     expiresAt: hoopToken?.expiresAt ?? (grant.exp === undefined ? null : grant.exp * 1000),

@@ -8,8 +8,10 @@ export interface Principal {
   role: Role;
   groups: string[];
   via: 'sign-in' | 'token';
-  /** When a password was proved, in milliseconds; null for a HOOP_TOKEN, which proves none. */
+  /** When a person proved to be the user, in milliseconds; null for a HOOP_TOKEN, and where the company's provider does not say it. */
   authTime: number | null;
+  /** When a person approved the sign-in here, in milliseconds, or proved to be the user for it; null for a HOOP_TOKEN. */
+  approvedAt: number | null;
   /** The HOOP_TOKEN behind it. */
   tokenId: string | null;
   /** The OAuth grant behind it. */
