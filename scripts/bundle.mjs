@@ -1,5 +1,5 @@
-// src → dist, one file per command and shared chunks. What is loaded at every start (our code, oclif, zod) is bundled, because
-// finding some two hundred small files is most of a command's start; every other package stays where npm put it. See
+// src → dist, one file per command and shared chunks. What many starts load (our code, and the packages named below) is bundled, because
+// finding some hundreds of small files is most of a command's start; every other package stays where npm put it. See
 // docs/decisions/0032.
 import { readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const bundled = new Set(['@oclif/core', 'zod']);
+const bundled = new Set(['@oclif/core', 'zod', 'fastify', 'jose', 'pino', 'ws', 'yaml']);
 const commands = readdirSync(join(root, 'src/commands'), { recursive: true, encoding: 'utf8' }).filter((name) =>
   /\.tsx?$/.test(name),
 );

@@ -1,7 +1,17 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** What takes longest begins first, so that the end is not one worker's alone: whole programs and proofs before what is pure. */
-const slowestFirst = [/e2e\/sleep/, /fuzz\//, /drivers\//, /proofs\//, /e2e\//, /commands\//, /client\//, /evasion\//];
+const slowestFirst = [
+  /e2e\/sleep/,
+  /fuzz\//,
+  /recording\/tamper/,
+  /drivers\//,
+  /proofs\//,
+  /e2e\//,
+  /commands\//,
+  /client\//,
+  /evasion\//,
+];
 
 const rank = ({ moduleId }: TestSpecification): number => {
   const found = slowestFirst.findIndex((pattern) => pattern.test(moduleId));
