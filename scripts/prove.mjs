@@ -33,6 +33,6 @@ if (!proof) {
 const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', proof.file, ...rest], {
   cwd: root,
   stdio: 'inherit',
-  env: { ...proof.environment, ...process.env },
+  env: { HOOP_PROVE_SEED: String(Date.now() % 1_000_000_000), ...proof.environment, ...process.env },
 });
 process.exit(status ?? 1);

@@ -13,6 +13,8 @@ export class Sealer {
   readonly #catalog: Catalog;
   /** Sessions that the archive did not take yet. */
   readonly #waiting = new Set<JournalSession>();
+  /** By session: what is under way, one at a time, because two that write the same recording would write the same file. */
+  readonly #taking = new Map<string, Promise<void>>();
 
   constructor(journal: Journal, archive: Archive, catalog: Catalog) {
     this.#journal = journal;
@@ -43,6 +45,17 @@ export class Sealer {
   }
 
   async #toArchive(session: JournalSession): Promise<void> {
+    const before = this.#taking.get(session.id);
+    const taking = before ? before.catch(() => this.#take(session)) : this.#take(session);
+    this.#taking.set(session.id, taking);
+    try {
+      await taking;
+    } finally {
+      if (this.#taking.get(session.id) === taking) this.#taking.delete(session.id);
+    }
+  }
+
+  async #take(session: JournalSession): Promise<void> {
     try {
       const { header, body } = await this.#first(session);
       if (body.kind !== 'genesis') throw new Error('a session begins with its genesis entry');

@@ -4,16 +4,16 @@
  * outcome. `npm run prove -- differential` plays 50,000. A failure prints a seed: HOOP_PROVE_SEED=<seed> HOOP_PROVE_SCRIPTS=1 plays it
  * alone.
  */
-import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PostgresServer } from '../../src/demo/postgres.ts';
 import { postgresServers } from '../support/postgres.ts';
 import { logEverything } from '../support/server-log.ts';
 import { Bench } from './differential/bench.ts';
 import { makeScript } from './differential/script.ts';
+import { proofSeed } from './random.ts';
 
 const scripts = Number(process.env['HOOP_PROVE_SCRIPTS'] ?? 500);
-const firstSeed = Number(process.env['HOOP_PROVE_SEED'] ?? randomInt(2 ** 31));
+const firstSeed = proofSeed();
 const perServer = Math.ceil(scripts / postgresServers.length);
 const perSession = 50;
 /** Enough to see a pattern. */
