@@ -158,7 +158,7 @@ async function serve({
     const said: Buffer[] = [];
     server.stderr.on('data', (chunk: Buffer) => said.length < 100 && said.push(chunk));
     if (await answers({ binaries, folder, port, server })) return { server, port };
-    const log = readIfThere(join(folder, 'server.log'));
+    const log = await lastWords(join(folder, 'server.log'));
     if (attempt < portsTried && /could not create any TCP\/IP sockets/.test(log)) continue;
     const last = (log.trim() || Buffer.concat(said).toString().trim()).split('\n').at(-1);
     throw new UserError('HOOP_RESOURCE_UNREACHABLE', `${binaries.kind} did not start: ${last}`);
@@ -167,7 +167,13 @@ async function serve({
 
 const portsTried = 5;
 
-const readIfThere = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+/** What a server that ended has logged. A process of its own writes it, which may end after the server. */
+async function lastWords(file: string): Promise<string> {
+  for (const deadline = Date.now() + 2000; ; await new Promise((resolve) => setTimeout(resolve, 20))) {
+    const log = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    if (/(FATAL|PANIC): /.test(log) || Date.now() > deadline) return log;
+  }
+}
 
 interface Starting {
   binaries: PostgresBinaries;
