@@ -11,14 +11,14 @@ export async function serveWitness(stream: Duplex, witness: Witness, log: Log): 
     const { unsealed, cosigner } = witness;
     cosigner.linked();
     await stream.write(encodeWitnessJson({ kind: 'open', sessions: unsealed, cosigned: cosigner.size }));
-    for await (const { type, body } of readWitnessMessages(stream)) {
-      // Not awaited: what is asked of the cosigner waits for the disk, and entries must not wait for that.
+    await readWitnessMessages(stream, (type, body) => {
+      // What is asked of the cosigner waits for the disk, and entries must not wait for that.
       if (type === witnessMessageTypes.json) void heard(body, stream, witness, log);
-      if (type !== witnessMessageTypes.entry) continue; // of a newer gateway
+      if (type !== witnessMessageTypes.entry) return; // of a newer gateway
       cosigner.sawEntries(performance.now());
       const refused = witness.take(body.subarray(0, sessionIdBytes), body.subarray(sessionIdBytes));
-      if (refused) await stream.write(encodeWitnessJson({ kind: 'refused', ...refused }));
-    }
+      if (refused) stream.write(encodeWitnessJson({ kind: 'refused', ...refused })).catch(() => undefined); // the link is closing
+    });
     stream.end();
   } catch (error) {
     log.warn(

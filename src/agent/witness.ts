@@ -1,5 +1,5 @@
 import { ChainFault, SessionChain } from '../recording/chain.ts';
-import { decodeHeader } from '../recording/entry-codec.ts';
+import { kindOf } from '../recording/entry-codec.ts';
 import { formatSessionId } from '../recording/session-id.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
@@ -23,7 +23,16 @@ interface Watched {
   sealed: boolean;
   fault: UserError | undefined;
   /** Streams whose bytes wait for an entry. */
-  waiting: Set<() => void>;
+  waiting: Set<Waiting>;
+}
+
+/** How far a session was seen. */
+type Seen = Omit<WitnessedHead, 'hash'> & { hash: Uint8Array };
+
+interface Waiting {
+  /** The entry. */
+  seq: number;
+  wake: () => void;
 }
 
 /**
@@ -35,9 +44,9 @@ export class Witness {
   readonly #log: Log;
   readonly #sessions = new Map<string, Watched>();
   /** How far sessions were seen whose seal was not. */
-  readonly #unsealed = new Map<string, WitnessedHead>();
+  readonly #unsealed = new Map<string, Seen>();
   /** Seen, and not on the list yet. */
-  readonly #unlisted = new Map<string, WitnessedHead>();
+  readonly #unlisted = new Map<string, Seen>();
   #entriesUnlisted = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -49,7 +58,8 @@ export class Witness {
     this.#list = list;
     this.cosigner = cosigner;
     this.#log = log;
-    for (const [session, head] of list.open) this.#unsealed.set(session, head);
+    for (const [session, head] of list.open)
+      this.#unsealed.set(session, { ...head, hash: Buffer.from(head.hash, 'hex') });
   }
 
   static async open(stateDir: string, key: AgentKey, log: Log): Promise<Witness> {
@@ -70,28 +80,46 @@ export class Witness {
 
   /** Checks one entry; undefined when it follows, else why it does not, which holds for the rest of the session. */
   take(sessionId: Uint8Array, entry: Buffer): Refused | undefined {
-    const session = formatSessionId(sessionId);
+    const session = this.#nameOf(sessionId);
     const watched = this.#watch(session, sessionId);
     if (watched.fault) return undefined; // said already
     try {
       if (watched.sealed) throw new ChainFault(watched.chain.seq, 'stands after the seal');
       watched.chain.follow(entry);
-      this.#compare(session, watched.chain, decodeHeader(entry).kind === 'seal');
+      watched.sealed = kindOf(entry) === 'seal';
+      this.#compare(session, watched.chain, watched.sealed);
     } catch (error) {
       if (!(error instanceof ChainFault)) throw error;
       watched.fault = refused(session, error.message);
       this.#alarm(session, error.message);
-      for (const wake of watched.waiting) wake();
+      for (const { wake } of watched.waiting) wake();
       return { session, why: error.message, ...(error instanceof CutOff && { truncated: true }) };
     }
-    watched.sealed = decodeHeader(entry).kind === 'seal';
     this.#remember(session, watched);
-    for (const wake of watched.waiting) wake();
+    for (const { seq, wake } of watched.waiting) if (seq < watched.chain.seq) wake();
     return undefined;
   }
 
-  /** Resolves when the entry was checked; rejects when it cannot be, and what waits for it must not be done. */
-  async until(session: string, seq: number): Promise<void> {
+  #lastId: Uint8Array = new Uint8Array(0);
+  #lastName = '';
+
+  /** Entries of one session come in runs. */
+  #nameOf(sessionId: Uint8Array): string {
+    if (Buffer.compare(this.#lastId, sessionId) !== 0) {
+      this.#lastId = Uint8Array.from(sessionId);
+      this.#lastName = formatSessionId(sessionId);
+    }
+    return this.#lastName;
+  }
+
+  /** Undefined when the entry was checked already; else resolves when it is, and rejects when it cannot be: what waits must not be done. */
+  until(session: string, seq: number): Promise<void> | undefined {
+    const watched = this.#sessions.get(session);
+    const isChecked = watched !== undefined && watched.chain.seq > seq && !watched.fault && !this.#failure;
+    return isChecked ? undefined : this.#until(session, seq);
+  }
+
+  async #until(session: string, seq: number): Promise<void> {
     const watched = this.#sessions.get(session) ?? (await this.#appeared(session));
     const deadline = Date.now() + limits.witnessWaitMillisMax;
     for (;;) {
@@ -100,7 +128,7 @@ export class Witness {
       if (watched.chain.seq > seq) return;
       const left = deadline - Date.now();
       if (left <= 0) throw refused(session, `entry ${seq} did not come`);
-      await this.#news(watched, left);
+      await woken(watched.waiting, left, seq);
     }
   }
 
@@ -108,7 +136,7 @@ export class Witness {
   async unlinked(): Promise<void> {
     for (const [session, watched] of this.#sessions) {
       watched.fault ??= refused(session, 'the link to the gateway closed');
-      for (const wake of watched.waiting) wake();
+      for (const { wake } of watched.waiting) wake();
     }
     this.#sessions.clear();
     await this.#write();
@@ -123,7 +151,7 @@ export class Witness {
   #compare(session: string, chain: SessionChain, isSeal: boolean): void {
     const seen = this.#unsealed.get(session);
     const seq = chain.seq - 1;
-    if (seen?.seq === seq && seen.hash !== hex(chain.head))
+    if (seen?.seq === seq && Buffer.compare(seen.hash, chain.head) !== 0)
       throw new ChainFault(seq, 'is not the one that was seen here');
     if (seen && isSeal && seq < seen.seq)
       throw new CutOff(seq, `the record was cut off: it ends here, and entry ${seen.seq} was seen`);
@@ -143,14 +171,14 @@ export class Witness {
       chain: new SessionChain(sessionId),
       sealed: false,
       fault: undefined,
-      waiting: new Set<() => void>(),
+      waiting: new Set<Waiting>(),
     };
     this.#sessions.set(session, watched);
-    for (const wake of this.#appearing) wake();
+    for (const { wake } of this.#appearing) wake();
     return watched;
   }
 
-  readonly #appearing = new Set<() => void>();
+  readonly #appearing = new Set<Waiting>();
 
   /** The first entries are behind the first stream by a moment at most. */
   async #appeared(session: string): Promise<Watched> {
@@ -159,16 +187,12 @@ export class Witness {
       const watched = this.#sessions.get(session);
       if (watched) return watched;
       if (Date.now() >= deadline) throw refused(session, 'none of its entries came');
-      await woken(this.#appearing, deadline - Date.now());
+      await woken(this.#appearing, deadline - Date.now(), 0);
     }
   }
 
-  #news(watched: Watched, millisMax: number): Promise<void> {
-    return woken(watched.waiting, millisMax);
-  }
-
   #remember(session: string, { chain, sealed }: Watched): void {
-    const head = { session, seq: chain.seq - 1, hash: hex(chain.head), sealed };
+    const head = { session, seq: chain.seq - 1, hash: chain.head, sealed };
     const seen = this.#unsealed.get(session);
     if (seen && head.seq <= seen.seq && !sealed) return; // shown again
     if (sealed) this.#sessions.delete(session);
@@ -183,7 +207,7 @@ export class Witness {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#entriesUnlisted = 0;
-    const heads = [...this.#unlisted.values()];
+    const heads = [...this.#unlisted.values()].map((head) => ({ ...head, hash: hex(head.hash) }));
     this.#unlisted.clear();
     if (heads.length > 0 && !this.#failure)
       this.#writing = this.#writing.then(() => this.#list.append(heads)).catch((error: unknown) => this.#failed(error));
@@ -201,7 +225,7 @@ export class Witness {
       },
     );
     this.#log.error({ error: this.#failure.message }, 'nothing more is let through');
-    for (const { waiting } of this.#sessions.values()) for (const wake of waiting) wake();
+    for (const { waiting } of this.#sessions.values()) for (const { wake } of waiting) wake();
   }
 }
 
@@ -210,15 +234,18 @@ const unsealedMax = 10_000;
 
 const hex = (hash: Uint8Array): string => Buffer.from(hash).toString('hex');
 
-function woken(waiting: Set<() => void>, millisMax: number): Promise<void> {
+function woken(waiting: Set<Waiting>, millisMax: number, seq: number): Promise<void> {
   return new Promise((resolve) => {
-    const wake = () => {
-      clearTimeout(timer);
-      waiting.delete(wake);
-      resolve();
+    const one: Waiting = {
+      seq,
+      wake() {
+        clearTimeout(timer);
+        waiting.delete(one);
+        resolve();
+      },
     };
-    const timer = setTimeout(wake, millisMax);
-    waiting.add(wake);
+    const timer = setTimeout(one.wake, millisMax);
+    waiting.add(one);
   });
 }
 

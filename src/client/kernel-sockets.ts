@@ -33,18 +33,35 @@ const searchMillisMax = 200;
 /** So long at a stretch, then other work of this process has its turn. */
 const stretchMillisMax = 5;
 
-/** All TCP sockets of this network namespace; undefined where the kernel does not tell (no Linux, no /proc). */
-export const readSocketTable = sharedScan(async (): Promise<SocketRow[] | undefined> => {
+/** The TCP sockets of this network namespace of which one end has that port; undefined where the kernel does not tell (no Linux, no /proc). */
+export async function socketsAt(port: number): Promise<SocketRow[] | undefined> {
+  const tables = await readTables();
+  const hexPort = `:${hexOf(port)} `;
+  return tables?.flatMap((table) => linesWith(hexPort, table).flatMap(parseRow));
+}
+
+const readTables = sharedScan(async (): Promise<string[] | undefined> => {
   try {
-    const tables = await Promise.all([
+    return await Promise.all([
       readFile('/proc/net/tcp', 'latin1'),
       readFile('/proc/net/tcp6', 'latin1').catch(() => ''),
     ]);
-    return tables.flatMap((table) => table.split('\n').slice(1).flatMap(parseRow));
   } catch {
     return undefined;
   }
 });
+
+/** A busy machine has thousands of closed connections in its tables: only the lines that matter are taken apart. */
+function linesWith(part: string, table: string): string[] {
+  const lines: string[] = [];
+  for (let at = table.indexOf(part); at >= 0;) {
+    const end = table.indexOf('\n', at);
+    const stop = end < 0 ? table.length : end;
+    lines.push(table.slice(table.lastIndexOf('\n', at) + 1, stop));
+    at = table.indexOf(part, stop);
+  }
+  return lines;
+}
 
 function parseRow(line: string): SocketRow[] {
   const [, local, remote, state, , , , uid, , inode] = line.trim().split(/\s+/);
@@ -60,9 +77,11 @@ function parseRow(line: string): SocketRow[] {
   ];
 }
 
+const hexOf = (port: number): string => port.toString(16).toUpperCase().padStart(4, '0');
+
 /** The spellings of an endpoint in the tables: IPv4 is also written as mapped IPv6 (what Java's sockets are). */
 export function spellings({ address, port }: Endpoint): string[] {
-  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+  const hexPort = hexOf(port);
   if (address === '::') return [`${'0'.repeat(32)}:${hexPort}`];
   if (address === '::1') return [`${'0'.repeat(24)}01000000:${hexPort}`];
   const reversed = Buffer.from(address.split('.').map(Number).toReversed()).toString('hex').toUpperCase();

@@ -1,5 +1,5 @@
 import type { StreamOpen } from '../shared/handshake.ts';
-import { processOfInode, readSocketTable, spellings, type Endpoint, type SocketRow } from './kernel-sockets.ts';
+import { processOfInode, socketsAt, spellings, type Endpoint, type SocketRow } from './kernel-sockets.ts';
 import { lsofPort } from './lsof.ts';
 
 export type Evidence = StreamOpen['evidence'];
@@ -17,7 +17,7 @@ export type Peer =
 export async function identifyPeer(near: Endpoint, far: Endpoint): Promise<Peer> {
   if (process.getuid === undefined) return unknown;
   const own = process.getuid();
-  const rows = process.platform === 'linux' ? await readSocketTable() : undefined;
+  const rows = process.platform === 'linux' ? await socketsAt(far.port) : undefined;
   const found = rows ? fromTable(rows, near, far) : await fromLsof(near, far);
   if (found === undefined) return unknown;
   if (found === 'gone') return { kind: 'gone' };

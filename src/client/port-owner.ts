@@ -1,9 +1,9 @@
-import { processOfInode, readSocketTable, spellings } from './kernel-sockets.ts';
+import { processOfInode, socketsAt, spellings } from './kernel-sockets.ts';
 import { lsofPort } from './lsof.ts';
 
 /** Who listens at a TCP port of this machine, as a person would say it; undefined where that cannot be told. */
 export async function portOwner(port: number): Promise<string | undefined> {
-  const rows = process.platform === 'linux' ? await readSocketTable() : undefined;
+  const rows = process.platform === 'linux' ? await socketsAt(port) : undefined;
   if (!rows) return lsofOwner(port);
   const addresses = ['127.0.0.1', '0.0.0.0', '::1', '::'].flatMap((address) => spellings({ address, port }));
   const row = rows.find(({ local, listening }) => listening && addresses.includes(local));

@@ -25,16 +25,23 @@ export async function relay({ client, resource, decoder, durable, held }: RelayP
   let end = null as StreamEnd | null;
 
   /** Does what a step asks for; the order of appends is the order of forwarding, because all waiters of one fsync resume in order. */
-  const carry = async (step: Step): Promise<void> => {
+  const carry = (step: Step): Promise<void> | undefined => {
     held.set(decoder, decoder.heldBytes);
-    const mustBeDurable = step.toResource.length > 0 || step.recordFirst;
-    if (mustBeDurable) await durable(); // invariant 1: nothing leaves before this
-    if (mustBeDurable && end) return;
+    if (step.toResource.length > 0 || step.recordFirst) return carryRecorded(step);
+    // Answers, most of the time: they wait for nothing but the client.
+    const told = writeAll(client, step.toClient);
+    if (!told) end ??= step.end;
+    return told?.then(() => void (end ??= step.end));
+  };
+
+  const carryRecorded = async (step: Step): Promise<void> => {
+    await durable(); // invariant 1: nothing leaves before this
+    if (end) return;
     // The gateway's own answers first: what the resource answers to the rest of the step must not overtake them.
-    const told = step.toClient.length > 0 ? writeAll(client, step.toClient) : undefined;
+    const told = writeAll(client, step.toClient);
     told?.catch(() => undefined);
-    if (step.toResource.length > 0) await writeAll(resource, step.toResource);
-    if (told) await told;
+    await writeAll(resource, step.toResource);
+    await told;
     end ??= step.end;
   };
 
@@ -70,11 +77,11 @@ export async function relay({ client, resource, decoder, durable, held }: RelayP
 }
 
 /** Writes in order without a pause between, so that no other loop's bytes come between; waits for back-pressure once. */
-async function writeAll(to: Duplex, buffers: Uint8Array[]): Promise<void> {
+function writeAll(to: Duplex, buffers: Uint8Array[]): Promise<void> | undefined {
   let last: Promise<void> | undefined;
   for (const bytes of buffers) {
     last?.catch(() => undefined); // the last write rejects for all of them
     last = to.write(bytes);
   }
-  await last;
+  return last;
 }

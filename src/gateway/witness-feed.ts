@@ -1,4 +1,4 @@
-import { decodeHeader, headerBytes } from '../recording/entry-codec.ts';
+import { headerBytes, kindOf } from '../recording/entry-codec.ts';
 import type { EntryKind } from '../recording/entry.ts';
 import { parseSessionId } from '../recording/session-id.ts';
 import type { Duplex } from '../shared/duplex.ts';
@@ -14,8 +14,8 @@ import {
 import type { Connection } from '../tunnel/websocket.ts';
 import { writeControl } from '../tunnel/control.ts';
 import {
+  encodeWitnessEntries,
   encodeWitnessJson,
-  encodeWitnessMessage,
   readWitnessMessages,
   witnessMessageTypes,
   withSequence,
@@ -68,8 +68,8 @@ export class WitnessFeed {
     return this.#send(encodeWitnessJson(checkpoint));
   }
 
-  async #send(messages: Buffer): Promise<void> {
-    await this.#stream.write(messages);
+  #send(messages: Buffer): Promise<void> {
+    return this.#stream.write(messages);
   }
 
   /** From the genesis entry to the end, headers alone: what the agent has seen of them it has seen. */
@@ -83,7 +83,7 @@ export class WitnessFeed {
       }
       try {
         for await (const entry of entries)
-          await this.#send(encodeWitnessMessage(witnessMessageTypes.entry, idBytes, entry.subarray(0, headerBytes)));
+          await this.#send(encodeWitnessEntries(idBytes, [entry.subarray(0, headerBytes)]));
       } catch (error) {
         // A recording that cannot be read has been named by recovery; the others are shown all the same.
         this.#log.error({ session, error: String(error) }, 'the agent could not be shown a recording');
@@ -105,18 +105,23 @@ export class WitnessFeed {
   }
 
   async #listen(): Promise<void> {
-    for await (const { type, body } of readWitnessMessages(this.#stream)) {
-      if (type !== witnessMessageTypes.json) continue; // of a newer agent
-      const said = fromWitnessSchema.safeParse(JSON.parse(body.toString('utf8')));
-      if (!said.success) continue;
-      const { data: message } = said;
-      if (message.kind === 'open') this.#opened(message.sessions, message.cosigned);
-      else if (message.kind === 'cosigned') this.onCosigned(message);
-      else if (message.kind === 'declined') this.onDeclined(message);
-      else this.#refused(message);
-    }
+    await readWitnessMessages(this.#stream, (type, body) => {
+      if (type === witnessMessageTypes.json) this.#heard(body); // the others are of a newer agent
+    });
+  }
+
+  #heard(body: Buffer): void {
+    const said = fromWitnessSchema.safeParse(JSON.parse(body.toString('utf8')));
+    if (!said.success) return;
+    const { data: message } = said;
+    if (message.kind === 'open') this.#opened(message.sessions, message.cosigned);
+    else if (message.kind === 'cosigned') this.onCosigned(message);
+    else if (message.kind === 'declined') this.onDeclined(message);
+    else this.#refused(message);
   }
 }
+
+const shownAlready = Promise.resolve();
 
 /** One session's entries on their way to the witness: those that are durable, in order, before the bytes that they are the record of. */
 export class SessionWitness {
@@ -135,7 +140,7 @@ export class SessionWitness {
   /** Takes every entry as it is appended. The journal owns the buffer, so that nothing of a large one is kept here. */
   add(id: string, entry: Buffer): void {
     this.#idBytes ??= parseSessionId(id)!;
-    const isShown = shownWhole.has(decodeHeader(entry).kind) && entry.length <= limits.witnessPayloadBytesMax;
+    const isShown = shownWhole.has(kindOf(entry)) && entry.length <= limits.witnessPayloadBytesMax;
     this.#pending.push(isShown ? entry : Buffer.from(entry.subarray(0, headerBytes)));
     this.#appended++;
   }
@@ -152,12 +157,10 @@ export class SessionWitness {
   /** Sends what is durable and was not sent; `seq`: the last of it. */
   show(): { seq: number; sent: Promise<void> } {
     const count = this.#durable - this.#sentUpTo;
-    if (count === 0) return { seq: this.#durable - 1, sent: Promise.resolve() };
-    const messages = this.#pending
-      .splice(0, count)
-      .map((entry) => encodeWitnessMessage(witnessMessageTypes.entry, this.#idBytes!, entry));
+    if (count === 0) return { seq: this.#durable - 1, sent: shownAlready };
+    const messages = encodeWitnessEntries(this.#idBytes!, this.#pending.splice(0, count));
     this.#sentUpTo = this.#durable;
-    return { seq: this.#durable - 1, sent: this.#send(messages.length === 1 ? messages[0]! : Buffer.concat(messages)) };
+    return { seq: this.#durable - 1, sent: this.#send(messages) };
   }
 
   /** All that was appended is durable, the seal too. The link may be gone already. */

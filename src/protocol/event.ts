@@ -83,22 +83,22 @@ export interface OutcomeEvent {
   of: Sequence;
   status: OutcomeStatus;
   /** Command tags (PostgreSQL), one per statement of a multi-statement query, joined with `; `. */
-  tag?: string;
+  tag?: string | undefined;
   /** Rows returned or affected, where the protocol says so. */
-  rows?: number;
+  rows?: number | undefined;
   /** SQLSTATE or the protocol's own code. */
-  errorCode?: string;
-  errorMessage?: string;
+  errorCode?: string | undefined;
+  errorMessage?: string | undefined;
   /** From forwarded to answered, monotonic clock. */
-  durationMicros?: number;
+  durationMicros?: number | undefined;
   /**
    * SHA-256 over the result messages as sent (row description, rows, copy data), in a row description with zeros for the numbers that a
    * database gives to its own objects (PostgreSQL).
    */
-  resultDigest?: Uint8Array;
-  resultBytes?: number;
+  resultDigest?: Uint8Array | undefined;
+  resultBytes?: number | undefined;
   /** Rows that the record keeps, from the first on; absent where it keeps none by policy, or because something was withheld. */
-  rowsKept?: number;
+  rowsKept?: number | undefined;
 }
 
 /** Session state that changes what later statements mean (PostgreSQL ParameterStatus). */

@@ -90,6 +90,9 @@ export function decodeHeader(bytes: Uint8Array): EntryHeader {
   };
 }
 
+/** Of an encoded entry whose header was checked or made here. */
+export const kindOf = (entry: Uint8Array): EntryKind => entryKinds[entry[1]! - 1]!;
+
 /** Reads a whole entry; the body shares memory with `bytes`. Does not check hashes: chain.ts does. */
 export function decodeEntry(bytes: Uint8Array): WholeEntry {
   const header = decodeHeader(bytes);

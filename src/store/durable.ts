@@ -67,15 +67,40 @@ export class SegmentFile {
     return new SegmentFile(file, bytes, { pace, now: () => disk.nowMillis() });
   }
 
-  /** Writes the buffers at `offset`; they are durable when it resolves. After a rejection the file is fenced: every later write rejects. */
-  async write(buffers: Buffer[], offset: number): Promise<void> {
+  /**
+   * Writes the buffers at `offset`. They are durable when it returns undefined (a quick disk, a small batch), or when what it returns
+   * resolves. After a failure the file is fenced: every later write fails.
+   */
+  write(buffers: Buffer[], offset: number): Promise<void> | undefined {
     if (this.#fenced !== undefined) throw this.#fenced;
     assert(!this.#busy, 'one batch is written at a time');
+    if (!this.#pace.isQuick || bytesOf(buffers) > quickBytesMax) return this.#writeSlowly(buffers, offset);
+    this.#writeHere(buffers, offset);
+    return undefined;
+  }
+
+  #writeHere(buffers: Buffer[], offset: number): void {
+    const started = this.#now();
+    try {
+      for (let rest = buffers; rest.length > 0;) {
+        const written = this.#file.writeNow(rest, offset);
+        assertTaken(written);
+        offset += written;
+        rest = after(rest, written);
+      }
+      this.#file.syncContentNow();
+    } catch (error) {
+      this.#fenced ??= error;
+      throw error;
+    }
+    this.#pace.took(this.#now() - started);
+  }
+
+  async #writeSlowly(buffers: Buffer[], offset: number): Promise<void> {
     this.#busy = true;
     const started = this.#now();
     try {
-      if (this.#pace.isQuick && bytesOf(buffers) <= quickBytesMax) this.#writeHere(buffers, offset);
-      else await this.#writeInPool(buffers, offset);
+      await this.#writeInPool(buffers, offset);
       this.#pace.took(this.#now() - started);
     } catch (error) {
       this.#fenced ??= error;
@@ -84,16 +109,6 @@ export class SegmentFile {
       this.#busy = false;
     }
     if (this.#fenced !== undefined) throw this.#fenced;
-  }
-
-  #writeHere(buffers: Buffer[], offset: number): void {
-    for (let rest = buffers; rest.length > 0;) {
-      const written = this.#file.writeNow(rest, offset);
-      assertTaken(written);
-      offset += written;
-      rest = after(rest, written);
-    }
-    this.#file.syncContentNow();
   }
 
   async #writeInPool(buffers: Buffer[], offset: number): Promise<void> {

@@ -49,8 +49,8 @@ export class Batch {
 const chunkBytes = 256 * 1024;
 
 export interface GroupCommitParts {
-  /** Durable when it resolves. Never called twice at a time. */
-  write: (batch: Batch) => Promise<void>;
+  /** Durable when it returns undefined, or when what it returns resolves. Never called twice at a time. */
+  write: (batch: Batch) => Promise<void> | undefined;
   pendingBytesMax: number;
   durableMillisMax: number;
   /** Entries that nobody waits for become durable with the next flush, at the latest after this. */
@@ -79,6 +79,7 @@ export class GroupCommit {
   #current: Promise<void> | undefined;
   #flushing = false;
   #scheduled = false;
+  /** Stays set when a flush comes before it: a timer for each statement would cost more than one that finds nothing to do. */
   #stopLazyTimer: (() => void) | undefined;
   #fenced: UserError | undefined;
 
@@ -115,12 +116,13 @@ export class GroupCommit {
   /** Says that bytes were added to the open batch. */
   added(bytes: number): void {
     this.#pendingBytes += bytes;
-    if (!this.#flushing && !this.#scheduled) {
-      this.#stopLazyTimer ??= this.#timers.after(
-        this.#parts.lazyMillis,
-        () => void this.durable().catch(() => undefined),
-      );
-    }
+    if (!this.#flushing && !this.#scheduled)
+      this.#stopLazyTimer ??= this.#timers.after(this.#parts.lazyMillis, () => this.#flushLazily());
+  }
+
+  #flushLazily(): void {
+    this.#stopLazyTimer = undefined;
+    this.durable().catch(() => undefined); // those who wait hear of it
   }
 
   /** Resolves when everything added so far is durable; rejects when that can no longer be. */
@@ -142,7 +144,8 @@ export class GroupCommit {
       cause,
     });
     this.#next?.reject(this.#fenced);
-    this.#stopLazy();
+    this.#stopLazyTimer?.();
+    this.#stopLazyTimer = undefined;
     this.#queue = [];
     this.#parts.onFence(this.#fenced);
   }
@@ -150,43 +153,66 @@ export class GroupCommit {
   async #flush(): Promise<void> {
     this.#scheduled = false;
     this.#flushing = true;
-    this.#stopLazy();
     while (this.#next && !this.#fenced) {
       const batches = this.#queue;
       const done = this.#next;
       this.#queue = [];
       this.#next = undefined;
       this.#current = done.promise;
-      await this.#writeAll(batches, done);
+      const writing = this.#writeAll(batches);
+      if (writing) await writing;
+      if (this.#fenced) done.reject(this.#fenced);
+      else done.resolve();
     }
     this.#current = undefined;
     this.#flushing = false;
     if (this.#queue.length > 0) this.added(0); // appended meanwhile, and nobody waits
   }
 
-  async #writeAll(batches: Batch[], done: Waiting): Promise<void> {
+  /** Undefined when all of it was written at once, as a quick disk does: then nothing has to be watched. */
+  #writeAll(batches: Batch[]): Promise<void> | undefined {
+    for (const [index, batch] of batches.entries()) {
+      const writing = this.#begin(batch);
+      if (writing) return this.#writeRest(writing, batches.slice(index));
+      if (this.#fenced) return undefined;
+      this.#pendingBytes -= batch.bytes;
+    }
+    return undefined;
+  }
+
+  #begin(batch: Batch): Promise<void> | undefined {
+    try {
+      return this.#parts.write(batch);
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
+  }
+
+  /** Resolves when all is durable, or when the fence stands. */
+  async #writeRest(first: Promise<void>, batches: Batch[]): Promise<void> {
+    let giveUp!: () => void;
+    const tooLong = new Promise<void>((resolve) => (giveUp = resolve));
     const stopWaiting = this.#timers.after(this.#parts.durableMillisMax, () => {
-      const error = new Error(`no answer from the disk in ${this.#parts.durableMillisMax} ms`);
-      this.fence(error, `the record cannot be written: ${error.message}`);
-      if (this.#fenced) done.reject(this.#fenced);
+      this.#failed(new Error(`no answer from the disk in ${this.#parts.durableMillisMax} ms`));
+      giveUp();
     });
     try {
-      for (const batch of batches) {
-        await this.#parts.write(batch);
+      for (const [index, batch] of batches.entries()) {
+        const writing = index === 0 ? first : this.#begin(batch);
+        if (writing) await Promise.race([writing, tooLong]);
+        if (this.#fenced) return;
         this.#pendingBytes -= batch.bytes;
       }
     } catch (error) {
-      this.fence(error, `the record cannot be written: ${(error as Error).message}`);
+      this.#failed(error);
     } finally {
       stopWaiting();
     }
-    if (this.#fenced) done.reject(this.#fenced);
-    else done.resolve();
   }
 
-  #stopLazy(): void {
-    this.#stopLazyTimer?.();
-    this.#stopLazyTimer = undefined;
+  #failed(error: unknown): void {
+    this.fence(error, `the record cannot be written: ${(error as Error).message}`);
   }
 }
 

@@ -41,7 +41,8 @@ export class Journal {
   /** Where the next record goes. */
   #at = { segment: 0, offset: 0, bytes: 0 };
   #durableAt = { segment: 0, offset: 0 };
-  #writtenSegment = 0;
+  /** Where the last batch went. */
+  #written: { segment: number; file: SegmentFile } | undefined;
   #closed = false;
   /** Grows with every failure: what was begun in an earlier epoch can never go on. */
   #epoch = 0;
@@ -194,7 +195,7 @@ export class Journal {
     await this.#closeFiles();
     const unused = this.#uses.isEmpty && !this.#commit.fenced;
     const needless =
-      unused && this.faults.length === 0 ? () => true : (segment: number) => segment > this.#writtenSegment;
+      unused && this.faults.length === 0 ? () => true : (segment: number) => segment > (this.#written?.segment ?? 0);
     await this.#removeSegments(needless).catch(() => undefined); // the next start removes what is left
   }
 
@@ -231,20 +232,17 @@ export class Journal {
     const needed = segmentHeaderBytes + encodeMark(0).length + bytes;
     const size = Math.max(this.#options.segmentBytes, needed);
     if (size > this.#options.segmentBytes) this.#replaceSpare(segment, size);
-    this.#at = { segment, offset: 0, bytes: size };
-    const batch = this.#commit.begin(segment, 0);
-    this.#addFraming(batch, this.#headerAfter(segment, previous));
-    this.#addFraming(batch, encodeMark(this.#at.offset));
-    return batch;
+    return this.#beginSegment(segment, size, previous);
   }
 
-  #headerAfter(segment: number, previous: { segment: number; offset: number }): Buffer {
-    return encodeSegmentHeader({
-      segment,
-      previousSegment: previous.segment,
-      previousDurable: previous.offset,
-      timeMicros: this.#options.clock.nowMicros(),
-    });
+  #beginSegment(segment: number, bytes: number, previous: { segment: number; offset: number }): Batch {
+    this.#at = { segment, offset: 0, bytes };
+    const batch = this.#commit.begin(segment, 0);
+    const timeMicros = this.#options.clock.nowMicros();
+    const follows = { previousSegment: previous.segment, previousDurable: previous.offset };
+    this.#addFraming(batch, encodeSegmentHeader({ segment, ...follows, timeMicros }));
+    this.#addFraming(batch, encodeMark(this.#at.offset));
+    return batch;
   }
 
   #addFraming(batch: Batch, bytes: Buffer): void {
@@ -253,24 +251,33 @@ export class Journal {
     this.#commit.added(bytes.length);
   }
 
-  async #write(batch: Batch, commit: GroupCommit): Promise<void> {
+  #write(batch: Batch, commit: GroupCommit): Promise<void> | undefined {
+    if (this.#written?.segment !== batch.segment) return this.#writeFirst(batch, commit);
+    const { file } = this.#written;
+    const writing = file.write(batch.finish(), batch.offset)?.then(() => this.#wrote(batch, file));
+    if (!writing) this.#wrote(batch, file);
+    return writing;
+  }
+
+  /** The first batch of a segment, whose file may be in the making. */
+  async #writeFirst(batch: Batch, commit: GroupCommit): Promise<void> {
     const file = await this.#file(batch.segment);
     if (commit.fenced) throw commit.fenced;
     await file.write(batch.finish(), batch.offset);
+    this.#written = { segment: batch.segment, file };
+    this.#wrote(batch, file);
+  }
+
+  #wrote(batch: Batch, file: SegmentFile): void {
     if (batch.segment !== this.#durableAt.segment) void this.#leaveSegment(this.#durableAt.segment);
     this.#durableAt = { segment: batch.segment, offset: batch.offset + batch.bytes };
-    this.#writtenSegment = batch.segment;
     const half = this.#durableAt.offset > file.bytes / 2;
     if (half && !this.#files.has(batch.segment + 1) && !this.#closed) void this.#prepare(batch.segment + 1);
   }
 
   /** The segment's file; a spare that could not be made ahead of time is tried once more, as a new file. */
-  async #file(segment: number): Promise<SegmentFile> {
-    try {
-      return await (this.#files.get(segment) ?? this.#prepare(segment));
-    } catch {
-      return this.#prepare(segment);
-    }
+  #file(segment: number): Promise<SegmentFile> {
+    return (this.#files.get(segment) ?? this.#prepare(segment)).catch(() => this.#prepare(segment));
   }
 
   #prepare(segment: number, bytes = this.#options.segmentBytes): Promise<SegmentFile> {
@@ -382,12 +389,7 @@ export class Journal {
   }
 
   async #startSegment(): Promise<void> {
-    const previous = this.#durableAt;
-    const segment = this.#at.segment + 1;
-    this.#at = { segment, offset: 0, bytes: this.#options.segmentBytes };
-    const batch = this.#commit.begin(segment, 0);
-    this.#addFraming(batch, this.#headerAfter(segment, previous));
-    this.#addFraming(batch, encodeMark(this.#at.offset));
+    this.#beginSegment(this.#at.segment + 1, this.#options.segmentBytes, this.#durableAt);
     await this.durable();
   }
 }

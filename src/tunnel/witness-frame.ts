@@ -18,31 +18,47 @@ const unitHeadBytes = 12;
 /** Smaller units are copied behind their head: one frame is cheaper than two. */
 const copiedBytesMax = 4096;
 
-export function encodeWitnessMessage(type: number, ...body: Uint8Array[]): Buffer {
-  const head = Buffer.alloc(messageHeadBytes);
-  head[0] = type;
-  head.writeUInt32BE(
-    body.reduce((sum, { length }) => sum + length, 0),
-    1,
-  );
-  return Buffer.concat([head, ...body]);
+/** One message of type `entry` for each, in one buffer: they leave in one write. */
+export function encodeWitnessEntries(sessionId: Uint8Array, entries: readonly Uint8Array[]): Buffer {
+  const headBytes = messageHeadBytes + sessionId.length;
+  const messages = Buffer.allocUnsafe(entries.reduce((sum, { length }) => sum + headBytes + length, 0));
+  let at = 0;
+  for (const entry of entries) {
+    messages[at] = witnessMessageTypes.entry;
+    messages.writeUInt32BE(sessionId.length + entry.length, at + 1);
+    messages.set(sessionId, at + messageHeadBytes);
+    messages.set(entry, at + headBytes);
+    at += headBytes + entry.length;
+  }
+  return messages;
 }
 
-export const encodeWitnessJson = (value: unknown): Buffer =>
-  encodeWitnessMessage(witnessMessageTypes.json, Buffer.from(JSON.stringify(value)));
+export function encodeWitnessJson(value: unknown): Buffer {
+  const body = Buffer.from(JSON.stringify(value));
+  const head = Buffer.alloc(messageHeadBytes);
+  head[0] = witnessMessageTypes.json;
+  head.writeUInt32BE(body.length, 1);
+  return Buffer.concat([head, body]);
+}
 
-/** Messages until the stream ends. Throws StreamReset for what cannot be one. */
-export async function* readWitnessMessages(stream: Duplex): AsyncGenerator<{ type: number; body: Buffer }> {
-  const from = new Cutter(stream);
-  for (;;) {
-    const head = await from.exactly(messageHeadBytes);
-    if (!head) return;
-    const length = head.readUInt32BE(1);
-    if (length > limits.witnessMessageBytesMax) throw new StreamReset(`a witness message of ${length} bytes`);
-    const body = await from.exactly(length);
-    if (!body) throw new StreamReset('a witness message was cut off');
-    yield { type: head[0]!, body };
+/**
+ * Gives every message to `take`, in order, as soon as it is whole; resolves when the stream ends. Rejects with StreamReset for what cannot
+ * be one, and with what `take` throws. It is on the way of every statement: one pause for a chunk, however many messages are in it.
+ */
+export async function readWitnessMessages(stream: Duplex, take: (type: number, body: Buffer) => void): Promise<void> {
+  let held: Buffer = Buffer.alloc(0);
+  for (let bytes = await stream.read(); bytes; bytes = await stream.read()) {
+    held = joined(held, bytes);
+    while (held.length >= messageHeadBytes) {
+      const length = held.readUInt32BE(1);
+      if (length > limits.witnessMessageBytesMax) throw new StreamReset(`a witness message of ${length} bytes`);
+      const end = messageHeadBytes + length;
+      if (held.length < end) break;
+      take(held[0]!, held.subarray(messageHeadBytes, end));
+      held = held.subarray(end);
+    }
   }
+  if (held.length > 0) throw new StreamReset('a witness message was cut off');
 }
 
 /** The gateway's side: every write says which entry it needs; `told` sends the entries up to it first. */
@@ -55,32 +71,47 @@ export function withSequence(stream: Duplex, told: () => { seq: number; sent: Pr
     async write(bytes) {
       const { seq, sent } = told();
       sent.catch(() => undefined);
-      const head = Buffer.alloc(unitHeadBytes);
-      head.writeUInt32BE(bytes.length);
-      head.writeBigUInt64BE(BigInt(seq), 4);
-      if (bytes.length <= copiedBytesMax) await stream.write(Buffer.concat([head, bytes]));
-      else {
-        stream.write(head).catch(() => undefined); // the next write rejects too
-        await stream.write(bytes);
-      }
+      const isCopied = bytes.length <= copiedBytesMax;
+      const unit = Buffer.allocUnsafe(unitHeadBytes + (isCopied ? bytes.length : 0));
+      unit.writeUInt32BE(bytes.length);
+      unit.writeUInt32BE(Math.floor(seq / 2 ** 32), 4);
+      unit.writeUInt32BE(seq >>> 0, 8);
+      if (isCopied) unit.set(bytes, unitHeadBytes);
+      const written = stream.write(unit);
+      written.catch(() => undefined); // where another write follows, that one rejects too
+      await (isCopied ? written : stream.write(bytes));
       await sent;
     },
   };
 }
 
-/** The agent's side: bytes are read only after `checked` has resolved for their number; what it rejects with ends the stream. */
-export function afterSequence(stream: Duplex, checked: (seq: number) => Promise<void>): Duplex {
-  const from = new Cutter(stream);
+/**
+ * The agent's side: bytes are read only after their number was checked. `checked` gives undefined for one that was already; what its
+ * promise rejects with ends the stream.
+ */
+export function afterSequence(stream: Duplex, checked: (seq: number) => Promise<void> | undefined): Duplex {
+  let held: Buffer = Buffer.alloc(0);
   let left = 0;
+  const more = async (): Promise<boolean> => {
+    const bytes = await stream.read();
+    if (bytes) held = joined(held, bytes);
+    return bytes !== null;
+  };
   const read = async (): Promise<Uint8Array | null> => {
     while (left === 0) {
-      const head = await from.exactly(unitHeadBytes);
-      if (!head) return null;
-      left = head.readUInt32BE(0);
-      await checked(Number(head.readBigUInt64BE(4)));
+      while (held.length < unitHeadBytes) {
+        if (await more()) continue;
+        if (held.length === 0) return null;
+        throw new StreamReset('the stream ended too early');
+      }
+      left = held.readUInt32BE(0);
+      const due = checked(held.readUInt32BE(4) * 2 ** 32 + held.readUInt32BE(8));
+      held = held.subarray(unitHeadBytes);
+      if (due) await due;
     }
-    const bytes = await from.atMost(left);
-    if (!bytes) throw new StreamReset('a unit of bytes was cut off');
+    if (held.length === 0 && !(await more())) throw new StreamReset('a unit of bytes was cut off');
+    const bytes = held.subarray(0, left);
+    held = held.subarray(bytes.length);
     left -= bytes.length;
     return bytes;
   };
@@ -93,36 +124,7 @@ export function afterSequence(stream: Duplex, checked: (seq: number) => Promise<
   };
 }
 
-/** Takes a stream apart by lengths, whatever the cuts. */
-class Cutter {
-  readonly #stream: Duplex;
-  #held: Buffer = Buffer.alloc(0);
-
-  constructor(stream: Duplex) {
-    this.#stream = stream;
-  }
-
-  /** Null where the stream ends before the first of them. */
-  async exactly(count: number): Promise<Buffer | null> {
-    const pieces: Buffer[] = [];
-    for (let missing = count; missing > 0;) {
-      const piece = await this.atMost(missing);
-      if (!piece && missing === count) return null;
-      if (!piece) throw new StreamReset('the stream ended too early');
-      pieces.push(piece);
-      missing -= piece.length;
-    }
-    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
-  }
-
-  async atMost(count: number): Promise<Buffer | null> {
-    if (this.#held.length === 0) {
-      const bytes = await this.#stream.read();
-      if (!bytes) return null;
-      this.#held = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
-    const taken = this.#held.subarray(0, count);
-    this.#held = this.#held.subarray(taken.length);
-    return taken;
-  }
-}
+const joined = (held: Buffer, bytes: Uint8Array): Buffer => {
+  const added = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return held.length === 0 ? added : Buffer.concat([held, added]);
+};

@@ -7,6 +7,7 @@ import { runAgent } from '../../src/agent/agent.ts';
 import { parseAgentConfig } from '../../src/agent/config.ts';
 import { loadAgentKey } from '../../src/agent/key.ts';
 import type { PostgresServer } from '../../src/demo/postgres.ts';
+import type { Duplex } from '../../src/shared/duplex.ts';
 import { encodeWitnessJson, readWitnessMessages } from '../../src/tunnel/witness-frame.ts';
 import { say } from '../support/frontend-messages.ts';
 import { claiming, hashOf, HostileGateway, resetReason, ShownSession } from '../support/hostile-gateway.ts';
@@ -118,6 +119,17 @@ const wrongs: [what: string, marker: string, show: (session: ShownSession) => Bu
   ],
 ];
 
+/** The agent's first messages. */
+function saidOn(stream: Duplex, count: number): Promise<unknown[]> {
+  const said: unknown[] = [];
+  return new Promise((resolve, reject) => {
+    const take = (_type: number, body: Buffer) => {
+      if (said.push(JSON.parse(body.toString())) === count) resolve(said);
+    };
+    readWitnessMessages(stream, take).catch(reject);
+  });
+}
+
 test.each(wrongs)(
   '%s: refused before the resource sees a byte, for the rest of the session',
   async (_what, marker, show, why) => {
@@ -129,11 +141,7 @@ test.each(wrongs)(
     for (const message of show(session)) await stream.write(message);
     await claiming(rest, 1).write(say.query(`select 1 as ${marker}`));
     expect(await resetReason(rest)).toMatch(why);
-    const said: unknown[] = [];
-    for await (const { body } of readWitnessMessages(stream)) {
-      said.push(JSON.parse(body.toString()));
-      if (said.length === 2) break;
-    }
+    const said = await saidOn(stream, 2);
     expect(said).toMatchObject([
       { kind: 'open', sessions: [] },
       { kind: 'refused', session: session.id },
@@ -196,8 +204,7 @@ test('a gateway that has no recording of a session that was seen is found out', 
   await gateway[Symbol.asyncDispose]();
   await link();
   const stream = await gateway.witnessStream();
-  const { value } = await readWitnessMessages(stream).next();
-  expect(JSON.parse(value!.body.toString())).toEqual({ kind: 'open', sessions: [session.id], cosigned: 0 });
+  expect(await saidOn(stream, 1)).toEqual([{ kind: 'open', sessions: [session.id], cosigned: 0 }]);
   await stream.write(encodeWitnessJson({ kind: 'unknown', session: session.id }));
   await expect.poll(() => logs.join('\n')).toMatch(/ALARM.*no recording/);
 });

@@ -19,7 +19,7 @@ const quickPace = (): WritePace => {
 };
 
 /** How often the event loop came round while something was waited for. */
-async function turnsDuring(work: Promise<void>): Promise<number> {
+async function turnsDuring(work: Promise<void> | undefined): Promise<number> {
   let turns = 0;
   let isOver = false;
   const turn = (): void => {
@@ -48,7 +48,7 @@ describe('a batch', () => {
 
   it('of a quick disk is durable within the turn in which it was written, a large one is left to the thread pool', async () => {
     const file = await SegmentFile.create(join(folder, 'quick'), 1024 * 1024, quickPace());
-    expect(await turnsDuring(file.write(batch(), 0))).toBe(0);
+    expect(file.write(batch(), 0)).toBeUndefined();
     expect(await turnsDuring(file.write([Buffer.alloc(512 * 1024)], 0))).toBeGreaterThan(0);
     await file.close();
   });

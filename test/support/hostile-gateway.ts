@@ -12,7 +12,7 @@ import {
 } from '../../src/shared/handshake.ts';
 import { handshakeVersion } from '../../src/shared/version.ts';
 import { readControl, writeControl } from '../../src/tunnel/control.ts';
-import { encodeWitnessMessage, withSequence, witnessMessageTypes } from '../../src/tunnel/witness-frame.ts';
+import { encodeWitnessEntries, withSequence } from '../../src/tunnel/witness-frame.ts';
 import { acceptWebSocket, type Connection } from '../../src/tunnel/websocket.ts';
 import { listen } from './tunnel.ts';
 
@@ -81,7 +81,7 @@ export class ShownSession {
   }
 
   message(entry: Uint8Array): Buffer {
-    return encodeWitnessMessage(witnessMessageTypes.entry, this.idBytes, entry);
+    return encodeWitnessEntries(this.idBytes, [entry]);
   }
 }
 

@@ -22,7 +22,7 @@ const desync = (what: string): ProtocolError =>
 
 /** Whether ReadyForQuery is the next that this one gets. */
 const endsWithReady = ({ kind, phase, isAnswered }: Awaited): boolean =>
-  kind === 'sync' || phase === 'failed' || (isAnswered === true && phase === undefined);
+  kind === 'sync' || phase === 'failed' || (isAnswered && phase === undefined);
 
 /** Reads what the server says: pairs answers with questions, notes outcomes, says which bytes pass on to the client. */
 export class Answers {
@@ -202,7 +202,7 @@ export class Answers {
     const { awaited } = this.#talk;
     while (awaited[1]?.kind === 'sync') {
       awaited.splice(1, 1);
-      item.syncsAhead = (item.syncsAhead ?? 0) + 1;
+      item.syncsAhead++;
     }
   }
 
@@ -260,7 +260,7 @@ export class Answers {
     const talk = this.#talk;
     talk.copyIn = undefined;
     item.phase = 'failed';
-    talk.strayReadies = item.syncsAhead ?? 0;
+    talk.strayReadies = item.syncsAhead;
     const error = { code: fields.get('C') ?? '', message: fields.get('M') ?? '' };
     talk.result(item).error = error;
     const isExpected = item.error?.code === error.code;

@@ -1,7 +1,7 @@
-import { createHash, type Hash } from 'node:crypto';
 import type { Clock } from '../../shared/clock.ts';
 import { ByteRuns } from '../byte-runs.ts';
 import type { EventSink, OutcomeEvent, Sequence } from '../event.ts';
+import { ResultDigest } from '../result-digest.ts';
 import {
   backendType,
   decodeParameterStatus,
@@ -12,8 +12,8 @@ import {
 import { KeptRows, KnownColumns } from './kept-rows.ts';
 import { Names, type Definition, type Portal } from './names.ts';
 
-/** One message that was sent and whose answer is to come, in the order of sending. */
-export interface Awaited {
+/** One message that was sent. */
+export interface Sent {
   kind: 'parse' | 'bind' | 'describe' | 'close' | 'execute' | 'sync' | 'query' | 'function-call';
   /** The entry that an error belongs to. */
   entry: Sequence;
@@ -23,44 +23,74 @@ export interface Awaited {
   changes?: 'statement' | 'portal';
   /** Must end with an outcome. */
   expectsOutcome: boolean;
-  sentMicros: number;
   /** Describe of a statement: whose parameter types the ParameterDescription tells. */
   described?: Definition;
-  /** Describe of a statement: ParameterDescription came, RowDescription or NoData is next. */
-  sawParameters?: boolean;
-  /** How far the answer to a Query, Execute or FunctionCall has come; absent between the commands of a Query. */
-  phase?: Phase | undefined;
-  /** A Query or FunctionCall got what it must get before ReadyForQuery. */
-  isAnswered?: boolean;
   /** What an error is to say in the place of the server's words (the gateway made it fail). */
   error?: { code: string; message: string; hint: string };
-  /** COPY from the client: Syncs that were sent ahead of it, which the server ignores, if the COPY lives long enough to read them. */
-  syncsAhead?: number;
   /** Its text or parameters were withheld from the record: then so is what the server says of them. */
   isWithheld?: boolean;
   /** Execute, Describe: the statement behind the portal. */
   definition?: Definition | undefined;
+}
+
+/** The same while its answer is to come, in the order of sending. Every property is there from the first: there is one for each message. */
+export class Awaited {
+  readonly kind: Sent['kind'];
+  readonly entry: Sequence;
+  readonly isOurs: boolean;
+  readonly changes: Sent['changes'];
+  readonly expectsOutcome: boolean;
+  readonly described: Definition | undefined;
+  readonly error: Sent['error'];
+  readonly isWithheld: boolean;
+  readonly definition: Definition | undefined;
+  readonly sentMicros: number;
+  /** Describe of a statement: ParameterDescription came, RowDescription or NoData is next. */
+  sawParameters = false;
+  /** How far the answer to a Query, Execute or FunctionCall has come; undefined between the commands of a Query. */
+  phase: Phase | undefined = undefined;
+  /** A Query or FunctionCall got what it must get before ReadyForQuery. */
+  isAnswered = false;
+  /** COPY from the client: Syncs that were sent ahead of it, which the server ignores, if the COPY lives long enough to read them. */
+  syncsAhead = 0;
   /** What came back so far. */
-  result?: Result;
+  result: Result | undefined = undefined;
+
+  constructor(sent: Sent, sentMicros: number) {
+    this.kind = sent.kind;
+    this.entry = sent.entry;
+    this.isOurs = sent.isOurs === true;
+    this.changes = sent.changes;
+    this.expectsOutcome = sent.expectsOutcome;
+    this.described = sent.described;
+    this.error = sent.error;
+    this.isWithheld = sent.isWithheld === true;
+    this.definition = sent.definition;
+    this.sentMicros = sentMicros;
+  }
 }
 
 /** `copied`: COPY data to the client is over, its tag is to come. `failed`: only ReadyForQuery can come. */
 export type Phase = 'rows' | 'copy-in' | 'copy-out' | 'copied' | 'failed';
 
 /** What a running statement gave so far. */
-export interface Result {
-  digest: Hash;
+export class Result {
+  readonly digest = new ResultDigest();
   /** Result bytes on their way into the digest: small rows of one chunk are one step. */
-  digesting: ByteRuns;
-  bytes: number;
+  readonly digesting = new ByteRuns((bytes) => this.digest.add(bytes));
+  bytes = 0;
   /** Where the resource's owner wants rows kept, and nothing of the statement was withheld. */
-  kept?: KeptRows | undefined;
+  readonly kept: KeptRows | undefined;
   /** Rows that the server counted in its tags. */
-  rows: number;
+  rows = 0;
   /** Rows seen since the last tag. */
-  rowsSeen: number;
-  tags: string[];
-  error?: { code: string; message: string };
+  rowsSeen = 0;
+  readonly tags: string[] = [];
+  error: { code: string; message: string } | undefined = undefined;
+
+  constructor(kept: KeptRows | undefined) {
+    this.kept = kept;
+  }
 }
 
 /** A name, its place in a map, an object: measured at about that. */
@@ -134,26 +164,26 @@ export class Conversation {
     return this.awaited[0];
   }
 
-  expect(item: Omit<Awaited, 'sentMicros'>): Awaited {
-    const awaited = { ...item, sentMicros: this.clock.monotonicMicros() };
+  expect(sent: Sent): Awaited {
+    const awaited = new Awaited(sent, this.clock.monotonicMicros());
     this.awaited.push(awaited);
     return awaited;
   }
 
   result(item: Awaited): Result {
-    item.result ??= emptyResult(this.columns && !item.isWithheld ? new KeptRows(item.entry, this.sink) : undefined);
+    item.result ??= new Result(this.columns && !item.isWithheld ? new KeptRows(item.entry, this.sink) : undefined);
     return item.result;
   }
 
   outcome(item: Awaited, status: OutcomeEvent['status']): void {
-    if (item.result?.kept?.flush()) this.hasKept = true;
-    this.sink.append({
-      kind: 'outcome',
-      of: item.entry,
-      status,
-      durationMicros: this.clock.monotonicMicros() - item.sentMicros,
-      ...(item.result ? shown(item.result, item.isWithheld) : {}),
-    });
+    const { entry: of, result } = item;
+    if (result?.kept?.flush()) this.hasKept = true;
+    const durationMicros = this.clock.monotonicMicros() - item.sentMicros;
+    this.sink.append(
+      result
+        ? outcomeOf(result, { of, status, durationMicros }, item.isWithheld)
+        : { kind: 'outcome', of, status, durationMicros },
+    );
   }
 
   /** Nothing will be answered any more: never guessed. */
@@ -165,24 +195,28 @@ export class Conversation {
   }
 }
 
-function emptyResult(kept: KeptRows | undefined): Result {
-  const digest = createHash('sha256');
-  const digesting = new ByteRuns((bytes) => digest.update(bytes));
-  return { digest, digesting, kept, bytes: 0, rows: 0, rowsSeen: 0, tags: [] };
-}
-
 /** Stands for an error's message that may quote what was withheld. */
 const messageWithheld = 'withheld: it may quote what was withheld of the statement';
 
 /** Where something was withheld, an error may quote it and a result repeat it (EXPLAIN does): nobody is to try words against a digest. */
-function shown(result: Result, isWithheld = false): Partial<OutcomeEvent> {
-  const { digest, digesting, bytes, kept, rows, rowsSeen, tags, error } = result;
+function outcomeOf(
+  { digest, digesting, bytes, kept, rows, rowsSeen, tags, error }: Result,
+  { of, status, durationMicros }: Pick<OutcomeEvent, 'of' | 'status' | 'durationMicros'>,
+  isWithheld: boolean,
+): OutcomeEvent {
   digesting.flush();
+  // One literal with every property: the same shape for each, which parts put together would not have.
   return {
-    ...(tags.length > 0 ? { tag: tags.join('; ') } : {}),
-    ...(tags.length > 0 || rowsSeen > 0 ? { rows: rows + rowsSeen } : {}),
-    ...(error ? { errorCode: error.code, errorMessage: isWithheld ? messageWithheld : error.message } : {}),
-    ...(bytes > 0 ? { ...(isWithheld ? {} : { resultDigest: digest.digest() }), resultBytes: bytes } : {}),
-    ...(kept && bytes > 0 ? { rowsKept: kept.rows } : {}),
+    kind: 'outcome',
+    of,
+    status,
+    tag: tags.length === 0 ? undefined : tags.length === 1 ? tags[0] : tags.join('; '),
+    rows: tags.length > 0 || rowsSeen > 0 ? rows + rowsSeen : undefined,
+    errorCode: error?.code,
+    errorMessage: error && isWithheld ? messageWithheld : error?.message,
+    durationMicros,
+    resultDigest: bytes > 0 && !isWithheld ? digest.end() : undefined,
+    resultBytes: bytes > 0 ? bytes : undefined,
+    rowsKept: bytes > 0 ? kept?.rows : undefined,
   };
 }

@@ -6,7 +6,7 @@ import { decodeCopyFail, decodeEmpty, frontendType, headerBytes } from './messag
 
 export interface CopyInParts {
   talk: Conversation;
-  append: (statement: Omit<StatementEvent, 'kind'>) => Sequence;
+  append: (statement: StatementEvent) => Sequence;
   forward: (bytes: Uint8Array) => void;
   terminate: (message: Uint8Array, body: Uint8Array) => void;
 }
@@ -36,10 +36,10 @@ export class CopyIn {
         return this.#rows.add(message);
       case frontendType.copyDone:
         decodeEmpty(body);
-        append({ verb: 'copy-done', expectsOutcome: false, of });
+        append({ kind: 'statement', verb: 'copy-done', expectsOutcome: false, of });
         break;
       case frontendType.copyFail:
-        append({ verb: 'copy-fail', expectsOutcome: false, of, text: decodeCopyFail(body) });
+        append({ kind: 'statement', verb: 'copy-fail', expectsOutcome: false, of, text: decodeCopyFail(body) });
         break;
       case frontendType.flush:
         return decodeEmpty(body); // the server ignores it during a COPY
@@ -58,10 +58,10 @@ export class CopyIn {
   #syncAhead(message: Uint8Array, body: Uint8Array): void {
     const { talk, append, forward } = this.#parts;
     decodeEmpty(body);
-    append({ verb: 'sync', expectsOutcome: false });
+    append({ kind: 'statement', verb: 'sync', expectsOutcome: false });
     forward(message);
     const head = talk.head!;
-    head.syncsAhead = (head.syncsAhead ?? 0) + 1;
+    head.syncsAhead++;
   }
 
   #record(bytes: Uint8Array): void {

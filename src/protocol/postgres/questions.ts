@@ -140,7 +140,7 @@ export class Questions {
     const talk = this.#talk;
     const text = decodeQuery(body);
     const redaction = this.#redactor.redactText(text, talk);
-    const entry = this.#append({ verb: 'query', expectsOutcome: true, text }, redaction);
+    const entry = this.#append({ kind: 'statement', verb: 'query', expectsOutcome: true, text }, redaction);
     this.#forward(message);
     if (this.#isSkipped(entry)) return;
     talk.unnamed = undefined; // a Query drops the server's unnamed statement
@@ -153,6 +153,7 @@ export class Questions {
     const { functionId, formats, values, resultFormat } = decodeFunctionCall(body);
     const parameters = values.map((value, index) => ({ type: 0, format: formatOf(formats, index), value }));
     const entry = this.#append({
+      kind: 'statement',
       verb: 'function-call',
       expectsOutcome: true,
       functionId,
@@ -172,8 +173,10 @@ export class Questions {
     const { name, text, types } = decodeParse(body);
     const redaction = this.#redactor.redactText(text, this.#talk, name);
     const isWithheld = isTextWithheld(redaction);
-    const statement = { verb: 'parse', expectsOutcome: false, statementName: name, text, parameterTypes: types };
-    const entry = this.#append(statement, redaction);
+    const entry = this.#append(
+      { kind: 'statement', verb: 'parse', expectsOutcome: false, statementName: name, text, parameterTypes: types },
+      redaction,
+    );
     this.#forward(message);
     if (this.#talk.isSkipping) return;
     const definition: Definition = {
@@ -198,6 +201,7 @@ export class Questions {
     const { parameters, redactions } = this.#parameters(bind, definition);
     const isWithheld = definition?.isWithheld === true || redactions.length > 0;
     const entry = this.#append({
+      kind: 'statement',
       verb: 'bind',
       expectsOutcome: false,
       statementName: bind.statement,
@@ -234,6 +238,7 @@ export class Questions {
     // The unnamed portal cannot be named by SQL.
     const isSure = name.length === 0 || portal?.surelyAt === talk.acts;
     const entry = this.#append({
+      kind: 'statement',
       verb: 'execute',
       expectsOutcome: true,
       portalName: name,
@@ -258,6 +263,7 @@ export class Questions {
     const definition = what === 'statement' ? this.#definitionOf(name) : undefined;
     const named = what === 'statement' ? { statementName: name } : { portalName: name };
     const entry = this.#append({
+      kind: 'statement',
       verb: 'describe',
       expectsOutcome: false,
       ...named,
@@ -283,7 +289,7 @@ export class Questions {
     const { what, name } = decodeTarget(body);
     if (what === 'portal') portalKey(name); // refused before it is forwarded
     const named = what === 'statement' ? { statementName: name } : { portalName: name };
-    const entry = this.#append({ verb: 'close', expectsOutcome: false, ...named });
+    const entry = this.#append({ kind: 'statement', verb: 'close', expectsOutcome: false, ...named });
     this.#forward(message);
     if (talk.isSkipping) return;
     if (what === 'statement') talk.statements.send(statementKey(name), null, talk.segment);
@@ -294,7 +300,7 @@ export class Questions {
 
   #sync(message: Uint8Array, body: Uint8Array): void {
     decodeEmpty(body);
-    const entry = this.#append({ verb: 'sync', expectsOutcome: false });
+    const entry = this.#append({ kind: 'statement', verb: 'sync', expectsOutcome: false });
     this.#forward(message);
     this.#talk.isSkipping = false;
     this.#talk.expect({ kind: 'sync', entry, expectsOutcome: false });
@@ -303,7 +309,7 @@ export class Questions {
 
   #terminate(message: Uint8Array, body: Uint8Array): void {
     decodeEmpty(body);
-    this.#append({ verb: 'terminate', expectsOutcome: false });
+    this.#append({ kind: 'statement', verb: 'terminate', expectsOutcome: false });
     this.#forward(message);
     this.isTerminated = true;
   }
@@ -363,20 +369,18 @@ export class Questions {
 
   // ── shared ────────────────────────────────────────────────────────────────
 
-  #append(statement: Omit<StatementEvent, 'kind'>, redaction?: Redaction): Sequence {
+  /** The statement is the caller's last use of it. */
+  #append(statement: StatementEvent, redaction?: Redaction): Sequence {
     const { sink, encoding } = this.#talk;
-    const foreign = encoding !== 'UTF8' && statement.text !== undefined;
-    const recorded =
-      redaction && isTextWithheld(redaction) ? { text: redaction.text, redactions: redaction.redactions } : {};
-    const refused = this.#refusal && { expectsOutcome: true };
-    const entry = sink.append({
-      kind: 'statement',
-      ...statement,
-      ...recorded,
-      ...(foreign ? { encoding } : {}),
-      ...refused,
-    });
-    if (this.#refusal) sink.append({ kind: 'outcome', of: entry, status: 'refused', ...this.#refusal });
+    if (encoding !== 'UTF8' && statement.text !== undefined) statement.encoding = encoding;
+    if (redaction && isTextWithheld(redaction)) {
+      statement.text = redaction.text;
+      statement.redactions = redaction.redactions;
+    }
+    if (!this.#refusal) return sink.append(statement);
+    statement.expectsOutcome = true;
+    const entry = sink.append(statement);
+    sink.append({ kind: 'outcome', of: entry, status: 'refused', ...this.#refusal });
     return entry;
   }
 

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { ResultDigest } from '../result-digest.ts';
 import { ProtocolError } from '../../shared/errors.ts';
 import type { OutcomeEvent } from '../event.ts';
 import type { Awaited, Conversation } from './conversation.ts';
@@ -10,7 +10,7 @@ import { isMessage, isSubscription } from './subscriptions.ts';
 interface Unit {
   element: Element;
   /** Of strings and aggregates only: the record shows all of the others. */
-  digest: Hash | undefined;
+  digest: ResultDigest | undefined;
   bytes: number;
 }
 
@@ -181,11 +181,11 @@ export class Answers implements ReplyTarget {
 
 function unitOf(element: Element): Unit {
   const isShown = '+-:_,#('.includes(element.type) || latin1(element.line) === '-1';
-  return { element, digest: isShown ? undefined : createHash('sha256'), bytes: 0 };
+  return { element, digest: isShown ? undefined : new ResultDigest(), bytes: 0 };
 }
 
 function count(unit: Unit, bytes: Uint8Array): void {
-  unit.digest?.update(bytes);
+  unit.digest?.add(bytes);
   unit.bytes += bytes.length;
 }
 
@@ -201,7 +201,7 @@ function summaryOf({ element, digest, bytes }: Unit): Summary {
     const { code, message } = splitError(type === '-' ? line : (value ?? Buffer.from('ERR (long)')));
     return { status: 'error', errorCode: code, errorMessage: message };
   }
-  const result = digest ? { resultDigest: digest.digest(), resultBytes: bytes } : {};
+  const result = digest ? { resultDigest: digest.end(), resultBytes: bytes } : {};
   return { status: 'ok', ...tagOf(type, line, count), ...result };
 }
 
