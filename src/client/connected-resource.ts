@@ -36,6 +36,8 @@ export interface ConnectedResourceParts {
   signal: AbortSignal;
 }
 
+const inAMoment = 'try again in a moment';
+
 /** Refusals after which a successor session is worth another try. */
 const passing = new Set<ErrorCode>([
   'HOOP_GATEWAY_UNREACHABLE',
@@ -53,6 +55,8 @@ export class ConnectedResource {
   readonly #parts: ConnectedResourceParts;
   #tunnel: SessionTunnel | undefined;
   #why = 'the session is opening';
+  /** What who is turned away can do. */
+  #next = inAMoment;
   #protocol: Protocol | undefined;
   #port: LocalPort | undefined;
   #streams = 0;
@@ -155,7 +159,9 @@ export class ConnectedResource {
         this.#why = error.message;
         if (error.code === 'HOOP_SIGN_IN') {
           onState({ state: 'signing-in', why: error.message, port: this.#port!.port });
+          this.#next = 'a person has to approve a new sign-in; hoop shows where';
           await this.#parts.signInAgain();
+          this.#next = inAMoment;
         } else if (!passing.has(error.code)) {
           this.#port?.close();
           onState({ state: 'failed', error });
@@ -211,7 +217,7 @@ export class ConnectedResource {
       'HOOP_SESSION_ENDED',
       this.#isOver
         ? `the session has ended: ${this.#why}`
-        : `hoop is not connected: ${this.#why}; try again in a moment`,
+        : `hoop is not connected: ${this.#why}; ${this.#next}`,
     );
     clearTimeout(deadline);
   }

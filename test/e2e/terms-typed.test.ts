@@ -1,7 +1,11 @@
+import pg from 'pg';
+import { fetch } from 'undici';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { approveDevice } from '../../src/client/approve-device.ts';
 import type { PostgresServer } from '../../src/demo/postgres.ts';
 import { Cli } from '../support/cli.ts';
-import { Deployment } from '../support/deployment.ts';
+import { Deployment, type Ready } from '../support/deployment.ts';
+import { at } from '../support/load.ts';
 import { startAnyPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 
@@ -76,4 +80,40 @@ test('hoop grants add --require-actor: who says no name is told how to say one',
   const named = await carol.run(['run', '--as', 'aider', ...child.slice(1)]);
   expect(named).toMatchObject({ code: 0, stdout: expect.stringMatching(/^port \d+/) });
   expect(await deployment.session(({ user }) => user === 'carol')).toMatchObject({ actor: 'aider' });
+});
+
+test('hoop connect goes on behind its longest life when a person approves anew: the same port and password, a successor in the record', async () => {
+  const secret = { stdin: `${deployment.password}\n` };
+  await deployment.run(['users', 'create', 'erin', '--password-stdin'], secret);
+  await deployment.run(['grants', 'add', '--user', 'erin', '--resource', 'orders-db', '--max-ttl', '15s']);
+  const erin = new Cli();
+  onTestFinished(() => erin.remove());
+  expect(await erin.login('erin', deployment.password, ['--gateway', deployment.url])).toMatchObject({ code: 0 });
+  const role = deployment.role(['connect', 'orders-db', '--json'], erin);
+  const [first] = await role.says(/^\{.*\}$/m);
+  const { environment } = JSON.parse(first) as Ready;
+  const ask = async (text: string) => {
+    const client = new pg.Client(at(environment));
+    await client.connect();
+    const { rows } = await client.query(text);
+    await client.end();
+    return rows as unknown[];
+  };
+  expect(await ask('select 1 as before')).toEqual([{ before: 1 }]);
+  const [, link = '', code = ''] = await role.says(/Sign in: open (\S+) and enter (\S+) /);
+  await expect(ask('select 1')).rejects.toThrow(/a person has to approve/);
+  await approveDevice({
+    verificationUriComplete: `${link}?user_code=${code}`,
+    user: 'erin',
+    password: deployment.password,
+    fetch,
+  });
+  await role.says(/ready on [^]*ready on /);
+  expect(await ask('select 2 as behind')).toEqual([{ behind: 2 }]);
+  await role.kill('SIGTERM');
+  const ofErin = async () => (await deployment.sessions()).filter(({ user }) => user === 'erin');
+  await until(async () => (await ofErin()).every(({ state }) => state === 'sealed'));
+  const [second, one] = await ofErin();
+  expect(one).toMatchObject({ reason: 'expired' });
+  expect(second).toMatchObject({ continues: one!.id, actorInstance: one!.actorInstance });
 });

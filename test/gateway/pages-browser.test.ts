@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { chromium, type Page } from 'playwright-core';
 import { fetch } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -24,6 +26,16 @@ async function verificationUri(): Promise<string> {
   return ((await answer.json()) as { verification_uri_complete: string }).verification_uri_complete;
 }
 
+/** Another site. */
+async function serveHtml(body: string): Promise<{ url: string } & AsyncDisposable> {
+  const server = createServer((_request, response) => response.setHeader('content-type', 'text/html').end(body));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => void server.close(() => resolve())),
+  };
+}
+
 /** Runs with a real browser at phone width without scripts; says so where there is none. */
 async function inBrowser(act: (page: Page) => Promise<void>): Promise<void> {
   if (executablePath === undefined) {
@@ -36,7 +48,9 @@ async function inBrowser(act: (page: Page) => Promise<void>): Promise<void> {
     const complaints: string[] = [];
     page.on('console', (message) => complaints.push(message.text()));
     await act(page);
-    expect(complaints.filter((text) => text.includes('Content Security Policy'))).toEqual([]);
+    // What the pages ask of a browser, it lets them have; that they may not be framed is one of the tests here.
+    const refused = complaints.filter((text) => text.includes('Content Security Policy'));
+    expect(refused.filter((text) => !text.includes('frame-ancestors'))).toEqual([]);
   } finally {
     await browser.close();
   }
@@ -75,5 +89,30 @@ describe('in a real browser, without scripts, at phone width', () => {
       await page.getByRole('button', { name: 'Set password' }).click();
       await page.getByText('alice can sign in now').waitFor();
       expect(gateway.registry.invitations.look(secret)).toBeUndefined();
+    }));
+
+  it('no page shows itself inside of another site, where a click could be stolen', () =>
+    inBrowser(async (page) => {
+      const { secret } = gateway.registry.invitations.issue(gateway.registry.users.get('alice').id);
+      const pages = [
+        '/oidc/device',
+        '/setup',
+        `/invite?token=${secret}`,
+        '/oidc/upstream',
+        '/oidc/browser',
+        '/nowhere',
+      ];
+      const framed = [await verificationUri(), ...pages.map((path) => gateway.url + path)];
+      const frames = framed.map((url) => `<iframe src="${url}"></iframe>`).join('');
+      await using site = await serveHtml(`${frames}<iframe srcdoc="<main>not ours</main>"></iframe>`);
+      await page.goto(site.url, { waitUntil: 'load' });
+      expect(page.frames()).toHaveLength(framed.length + 2);
+      const shown = await Promise.all(
+        page
+          .frames()
+          .slice(1)
+          .map((frame) => frame.locator('main').count()),
+      );
+      expect(shown).toEqual([...framed.map(() => 0), 1]);
     }));
 });

@@ -3,6 +3,7 @@ import { UserError } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import { Attempts } from './attempts.ts';
 import type { Identity } from './identity.ts';
+import { withAsyncContext } from './load-provider.ts';
 
 /** What of oidc-provider is reachable; its browser routes are not (pages/ has ours). */
 const routes: [method: 'GET' | 'POST', path: string][] = [
@@ -40,7 +41,7 @@ export function registerProvider(app: FastifyInstance, identity: Identity): void
         for (const [name, value] of Object.entries(reply.getHeaders()))
           if (value !== undefined) reply.raw.setHeader(name, value);
         reply.hijack();
-        void serve(raw, reply.raw);
+        void withAsyncContext(() => serve(raw, reply.raw));
       },
     });
   }
