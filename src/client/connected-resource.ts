@@ -215,9 +215,7 @@ export class ConnectedResource {
     await this.#protocol.frontend.refuse(
       local,
       'HOOP_SESSION_ENDED',
-      this.#isOver
-        ? `the session has ended: ${this.#why}`
-        : `hoop is not connected: ${this.#why}; ${this.#next}`,
+      this.#isOver ? `the session has ended: ${this.#why}` : `hoop is not connected: ${this.#why}; ${this.#next}`,
     );
     clearTimeout(deadline);
   }
