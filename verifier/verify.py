@@ -520,7 +520,8 @@ def verify_export(path, trust, found):
     checkpoint = judge_checkpoint(texts.get('checkpoint', ''), trust, found, rollovers)
     if not checkpoint:
         return
-    key = parse_key(texts.get('key', ''))
+    text = texts.get('key', '')
+    key = parse_key(text) if text == text.strip() + '\n' else None
     if not key or not checkpoint.signed_by(key):
         found.append(Found('UNPINNED', why='the key inside is not the one that signed'))
     if trust.held:

@@ -5,7 +5,7 @@ import { consistencyHolds, inclusionHolds, leafHash } from '../recording/merkle.
 import { exportNames, parseConsistency } from '../recording/export-format.ts';
 import { addReceipts, type Receipt } from '../recording/receipts.ts';
 import type { Rollover } from '../recording/rollover.ts';
-import { noteHolds, parseVerifierKey, type Note, type VerifierKey } from '../recording/note.ts';
+import { formatVerifierKey, noteHolds, parseVerifierKey, type Note, type VerifierKey } from '../recording/note.ts';
 import type { PositionalReader } from '../recording/sealed-reader.ts';
 import { preambleBytes } from '../recording/sealed-format.ts';
 import { formatSessionId } from '../recording/session-id.ts';
@@ -83,8 +83,12 @@ async function textOf(name: string, { size, read }: PositionalReader): Promise<s
 
 /** The key inside proves nothing; it must at least be the one that signed. */
 function ownKey(texts: Map<string, string>, note: Note): Verdict[] {
-  const key = parseVerifierKey(texts.get(exportNames.key) ?? '');
-  return key && noteHolds(note, key) ? [] : [{ verdict: 'UNPINNED', why: 'the key inside is not the one that signed' }];
+  const text = texts.get(exportNames.key) ?? '';
+  const key = parseVerifierKey(text);
+  const isAsWritten = key && text === `${formatVerifierKey(key)}\n`;
+  return isAsWritten && noteHolds(note, key)
+    ? []
+    : [{ verdict: 'UNPINNED', why: 'the key inside is not the one that signed' }];
 }
 
 /** A receipt is about another tree of the same size. */

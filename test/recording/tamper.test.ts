@@ -208,6 +208,15 @@ it('shows every flipped byte but those that carry nothing: gzip’s for the oper
   expect(unseen.length - systems.length).toBeLessThanOrEqual(3);
 }, 600_000);
 
+it('shows every line feed and blank that became other white space', async () => {
+  const whiteSpace = [0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x1c, 0x20, 0x85, 0xa0];
+  const places = [...original.keys()].filter((at) => original[at] === 0x0a || original[at] === 0x20);
+  const mutants = places.flatMap((at) =>
+    whiteSpace.filter((byte) => byte !== original[at]).map((byte) => Buffer.from(original).fill(byte, at, at + 1)),
+  );
+  expect((await judged(mutants, { held: kept.early })).filter(isGood)).toEqual([]);
+}, 600_000);
+
 it('shows every cut', async () => {
   const ends = [...original.keys()].filter((end) => end % stride === 0 || end % 512 === 0);
   const mutants = ends.map((end) => original.subarray(0, end));
