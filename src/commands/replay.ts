@@ -23,6 +23,10 @@ export default class Replay extends BaseCommand<typeof Replay> {
     'Control characters of what was recorded are shown, never obeyed. json: one statement a line, as recorded. sql: a script for psql ' +
     '(of Redis: for redis-cli) that does the same again. csv: one statement a row. html: one page to open in a browser, with everything in it. With --into the statements are run again, in their order, ' +
     'and each result is compared with the recorded one; the exit code is 1 where something came out different.';
+  static override usage = [
+    '<%= command.id %> SESSION [--play | --format text|json|sql|csv|html | --json] [--stream <value>] [--pager]',
+    '<%= command.id %> SESSION --into RESOURCE|DSN [--until SEQ] [--dry-run] [--report json|html] [--skip-withheld] [--sandbox] [--force --confirm NAME]',
+  ];
   static override examples = [
     '<%= config.bin %> <%= command.id %> last',
     '<%= config.bin %> <%= command.id %> 7k3m9 --play',
