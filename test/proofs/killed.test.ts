@@ -132,8 +132,8 @@ describe.runIf(hasProgram('pgbench'))(`kill -9 under pipelined load (seed ${seed
   test('what had no answer is unknown, and hoop sessions says interrupted', async () => {
     expect(Math.max(...unknown)).toBeGreaterThan(0);
     expect(pipelined).toBeGreaterThan(0); // the pipelines of pgbench took part
-    const interrupted = (await hoop.run(['sessions', '--limit', '1000'])).stdout.match(/interrupted/g)!.length;
-    expect(interrupted).toBeGreaterThanOrEqual(gatewayKills);
+    expect((await hoop.run(['sessions', '--limit', '1000'])).stdout).toContain('interrupted');
+    expect((await hoop.sessionsThatAre('interrupted')).length).toBeGreaterThanOrEqual(gatewayKills);
   });
 
   test('hoop connect has come back each time: same port, and it works', async () => {

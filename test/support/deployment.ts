@@ -143,6 +143,18 @@ export class Deployment {
     return JSON.parse((await this.run(['sessions', '--json', '--limit', '1000'])).stdout).sessions as Session[];
   }
 
+  /** However many there are, in this state. */
+  async sessionsThatAre(state: Session['state']): Promise<Session[]> {
+    const all: Session[] = [];
+    for (let after: string[] = []; ;) {
+      const { stdout } = await this.run(['sessions', '--json', '--limit', '1000', '--state', state, ...after]);
+      const { sessions, next } = JSON.parse(stdout) as { sessions: Session[]; next: string | null };
+      all.push(...sessions);
+      if (next === null) return all;
+      after = ['--after', next];
+    }
+  }
+
   async statements(session: string): Promise<Statement[]> {
     const { stdout } = await this.run(['replay', session, '--json']);
     const lines = stdout.split('\n').filter(Boolean);
