@@ -100,7 +100,7 @@ test('hoop connect goes on behind its longest life when a person approves anew: 
     return rows as unknown[];
   };
   expect(await ask('select 1 as before')).toEqual([{ before: 1 }]);
-  const [, link = '', code = ''] = await role.says(/Sign in: open (\S+) and enter (\S+) /);
+  const [, link = '', code = ''] = await role.says(/Sign in: open (\S+) and enter (\S+) /, { seconds: 60 });
   await expect(ask('select 1')).rejects.toThrow(/a person has to approve/);
   await approveDevice({
     verificationUriComplete: `${link}?user_code=${code}`,
@@ -108,7 +108,7 @@ test('hoop connect goes on behind its longest life when a person approves anew: 
     password: deployment.password,
     fetch,
   });
-  await role.says(/ready on [^]*ready on /);
+  await role.says(/ready on [^]*ready on /, { seconds: 60 });
   expect(await ask('select 2 as behind')).toEqual([{ behind: 2 }]);
   await role.kill('SIGTERM');
   const ofErin = async () => (await deployment.sessions()).filter(({ user }) => user === 'erin');
