@@ -113,10 +113,10 @@ export async function bytesOnly(postgres: PostgresServer): Promise<Target> {
 export async function hoop(
   postgres: PostgresServer,
   name: string,
-  options: Omit<InstallationOptions, 'postgres'> = {},
+  { resource, ...options }: Omit<InstallationOptions, 'postgres'> & { resource?: string } = {},
 ): Promise<Target & { installation: Installation }> {
   const installation = await startInstallation({ ...options, postgres });
-  const { child, environment } = await installation.connect();
+  const { child, environment } = await installation.connect(resource);
   const { gateway, agent } = installation;
   return {
     name,

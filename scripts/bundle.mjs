@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const bundled = new Set(['@oclif/core', 'zod', 'fastify', 'jose', 'pino', 'ws', 'yaml']);
+const bundled = new Set(['@oclif/core', 'zod', 'fastify', 'ink', 'jose', 'pino', 'react', 'ws', 'yaml']);
 const commands = readdirSync(join(root, 'src/commands'), { recursive: true, encoding: 'utf8' }).filter((name) =>
   /\.tsx?$/.test(name),
 );
@@ -29,11 +29,15 @@ await build({
   // Names stay, so that a stack in a bug report can be read.
   minifyWhitespace: true,
   minifySyntax: true,
+  // React has a second build for its developers.
+  define: { 'process.env.NODE_ENV': '"production"' },
   external: [
     ...Object.keys({ ...dependencies, ...optionalDependencies }).filter((name) => !bundled.has(name)),
     // Asked for by oclif only where commands are TypeScript.
     'typescript',
     'ts-node',
+    // Asked for by Ink only where DEV is true.
+    'react-devtools-core',
   ],
   // oclif is CommonJS and calls require() for Node's modules.
   banner: { js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);" },

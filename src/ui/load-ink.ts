@@ -1,10 +1,10 @@
 /**
  * What the libraries read from the environment as they are loaded. React's development build, which is what one gets without
- * NODE_ENV=production, notes every drawing in Node's performance timeline, and nobody ever empties that: a view that stands for hours
- * would grow without end. Ink draws nothing before the end where CI is set, which it is in many a container that people and coding agents
- * work in; whether there is a terminal was asked before.
+ * NODE_ENV=production where nothing is bundled, notes every drawing in Node's performance timeline, and nobody ever empties that: a view
+ * that stands for hours would grow without end. DEV=true has Ink look for tools that are not there. Ink draws nothing before the end where
+ * CI is set, which it is in many a container that people and coding agents work in; whether there is a terminal was asked before.
  */
-const whileLoading = { NODE_ENV: 'production', CI: 'false', CONTINUOUS_INTEGRATION: 'false' };
+const whileLoading = { NODE_ENV: 'production', DEV: 'false', CI: 'false', CONTINUOUS_INTEGRATION: 'false' };
 
 /** Before anything that draws. The variables stand for the time of loading only, because programs that hoop starts must not inherit them. */
 export async function loadInk() {

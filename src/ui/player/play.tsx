@@ -10,7 +10,7 @@ import { StatementTrack } from './track.ts';
 export interface PlayOptions {
   session: Session;
   statements: AsyncIterable<Statement>;
-  /** The verdict, in a word; asked for once the first picture stands. */
+  /** The verdict, in a word; asked for once the first statement stands. */
   verify: () => Promise<ScreenProps['verified']>;
   stdin: NodeJS.ReadStream;
   stdout: NodeJS.WriteStream;
@@ -64,7 +64,6 @@ class Player {
       last = now;
     }, tickMillis);
     const read = this.#read();
-    const over = this.#reportVerdict();
     try {
       await Promise.race([left, read.then(() => left)]);
     } finally {
@@ -73,20 +72,22 @@ class Player {
       stdout.off('resize', draw);
       this.#view.unmount();
     }
-    void over;
   }
 
   async #read(): Promise<void> {
     let drawn = 0;
+    let verdict: Promise<void> | undefined;
     for await (const statement of this.#options.statements) {
       if (this.#isOver) return;
       this.#track.add(statement);
       if (performance.now() - drawn < loadingMillis) continue;
       drawn = performance.now();
       this.#draw();
+      verdict ??= this.#reportVerdict();
     }
     this.#track.isWhole = true;
     this.#draw();
+    await (verdict ?? this.#reportVerdict());
   }
 
   async #reportVerdict(): Promise<void> {
