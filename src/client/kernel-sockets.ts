@@ -33,36 +33,67 @@ const searchMillisMax = 200;
 const stretchMillisMax = 5;
 const tableReadBytes = 64 * 1024;
 
-/** The TCP sockets of this network namespace of which one end has that port; undefined where the kernel does not tell (no Linux, no /proc). */
-export async function socketsAt(port: number): Promise<SocketRow[] | undefined> {
-  const tables = await readTables();
-  const hexPort = `:${hexOf(port)} `;
-  return tables?.flatMap((table) => linesWith(hexPort, table).flatMap(parseRow));
+const tables = ['/proc/net/tcp', '/proc/net/tcp6'] as const;
+
+interface Question {
+  /** What a line has that matters. */
+  part: string;
+  isEnough: (row: SocketRow) => boolean;
+  rows: SocketRow[];
+  isAnswered: boolean;
 }
 
-const readTables = sharedScan(async (): Promise<string[] | undefined> => {
-  try {
-    return [await readTable('/proc/net/tcp'), await readTable('/proc/net/tcp6').catch(() => '')];
-  } catch {
-    return undefined;
-  }
+/** What the next look through the tables is to answer. */
+let asked: Question[] = [];
+
+/**
+ * The TCP sockets of this network namespace of which one end has that port, up to the first that is enough: a table takes milliseconds to
+ * read, however few sockets there are. Undefined where the kernel does not tell (no Linux, no /proc).
+ */
+export async function socketsAt(port: number, isEnough: (row: SocketRow) => boolean): Promise<SocketRow[] | undefined> {
+  const question: Question = { part: `:${hexOf(port)} `, isEnough, rows: [], isAnswered: false };
+  asked.push(question);
+  return (await answerAsked()) ? question.rows : undefined;
+}
+
+/** False if there are no tables. */
+const answerAsked = sharedScan(async (): Promise<boolean> => {
+  const questions = asked;
+  asked = [];
+  const read = [];
+  for (const path of tables) read.push(await readTable(path, questions).then(always, never));
+  return read[0]!; // a kernel without IPv6 has the first alone
 });
 
+const always = () => true;
+const never = () => false;
+
 /** The kernel gives a page at a time, and each is ready at once: by the thread pool the way there and back would cost most. */
-async function readTable(path: string): Promise<string> {
+async function readTable(path: string, questions: readonly Question[]): Promise<void> {
   const file = openSync(path, 'r');
   try {
-    const pages: string[] = [];
     const page = Buffer.allocUnsafe(tableReadBytes);
     let stretch = performance.now();
-    for (let read = readSync(file, page); read > 0; read = readSync(file, page)) {
-      pages.push(page.toString('latin1', 0, read));
+    let rest = '';
+    while (questions.some(({ isAnswered }) => !isAnswered)) {
+      const read = readSync(file, page);
+      if (read === 0) return;
+      const text = rest + page.toString('latin1', 0, read);
+      const end = text.lastIndexOf('\n') + 1;
+      rest = text.slice(end);
+      for (const question of questions) answer(question, text.slice(0, end));
       if (performance.now() - stretch > stretchMillisMax) stretch = await afterATurn();
     }
-    return pages.join('');
   } finally {
     closeSync(file);
   }
+}
+
+function answer(question: Question, lines: string): void {
+  if (question.isAnswered) return;
+  const rows = linesWith(question.part, lines).flatMap(parseRow);
+  question.rows.push(...rows);
+  question.isAnswered = rows.some(question.isEnough);
 }
 
 /** Lets other work of this process have its turn; when it is over. */
@@ -153,7 +184,8 @@ function remember(pid: number): void {
 function takeSockets(pid: number, links: Map<string, number>, found: Map<number, ProcessFacts>): void {
   const folder = `/proc/${pid}/fd`;
   let facts: ProcessFacts | undefined;
-  for (const fd of namesIn(folder)) {
+  // The newest has the highest number, as a rule.
+  for (const fd of namesIn(folder).toReversed()) {
     const link = linkOf(`${folder}/${fd}`) ?? '';
     const inode = links.get(link);
     if (inode === undefined) continue;

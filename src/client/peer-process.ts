@@ -17,8 +17,11 @@ export type Peer =
 export async function identifyPeer(near: Endpoint, far: Endpoint): Promise<Peer> {
   if (process.getuid === undefined) return unknown;
   const own = process.getuid();
-  const rows = process.platform === 'linux' ? await socketsAt(far.port) : undefined;
-  const found = rows ? fromTable(rows, near, far) : await fromLsof(near, far);
+  const [nearSpellings, farSpellings] = [spellings(near), spellings(far)];
+  const isTheirs = ({ local, remote }: SocketRow) => farSpellings.includes(local) && nearSpellings.includes(remote);
+  const isOurs = ({ local, remote }: SocketRow) => nearSpellings.includes(local) && farSpellings.includes(remote);
+  const rows = process.platform === 'linux' ? await socketsAt(far.port, isTheirs) : undefined;
+  const found = rows ? fromTable(rows, isTheirs, isOurs) : await fromLsof(near, far);
   if (found === undefined) return unknown;
   if (found === 'gone') return { kind: 'gone' };
   if (found.uid !== own) return { kind: 'foreign', uid: found.uid };
@@ -30,17 +33,14 @@ const unknown: Peer = { kind: 'admitted', evidence: {} };
 
 function fromTable(
   rows: SocketRow[],
-  near: Endpoint,
-  far: Endpoint,
+  isTheirs: (row: SocketRow) => boolean,
+  isOurs: (row: SocketRow) => boolean,
 ): { uid: number; inode: number } | 'gone' | undefined {
-  const [nearSpellings, farSpellings] = [spellings(near), spellings(far)];
-  const theirs = rows.find(({ local, remote }) => farSpellings.includes(local) && nearSpellings.includes(remote));
+  const theirs = rows.find(isTheirs);
   if (theirs && theirs.inode !== 0) return theirs;
   if (theirs) return 'gone';
   // Our own end is listed and theirs is not: nobody has it. Neither is listed: this kernel does not tell.
-  return rows.some(({ local, remote }) => nearSpellings.includes(local) && farSpellings.includes(remote))
-    ? 'gone'
-    : undefined;
+  return rows.some(isOurs) ? 'gone' : undefined;
 }
 
 async function fromLsof(

@@ -1,12 +1,13 @@
-import { processOfInode, socketsAt, spellings } from './kernel-sockets.ts';
+import { processOfInode, socketsAt, spellings, type SocketRow } from './kernel-sockets.ts';
 import { lsofPort } from './lsof.ts';
 
 /** Who listens at a TCP port of this machine, as a person would say it; undefined where that cannot be told. */
 export async function portOwner(port: number): Promise<string | undefined> {
-  const rows = process.platform === 'linux' ? await socketsAt(port) : undefined;
-  if (!rows) return lsofOwner(port);
   const addresses = ['127.0.0.1', '0.0.0.0', '::1', '::'].flatMap((address) => spellings({ address, port }));
-  const row = rows.find(({ local, listening }) => listening && addresses.includes(local));
+  const isListener = ({ local, listening }: SocketRow) => listening && addresses.includes(local);
+  const rows = process.platform === 'linux' ? await socketsAt(port, isListener) : undefined;
+  if (!rows) return lsofOwner(port);
+  const row = rows.find(isListener);
   if (!row) return undefined;
   const owner = await processOfInode(row.inode);
   if (owner) return `${owner.executable ?? 'a process'} (pid ${owner.pid})`;
