@@ -50,6 +50,8 @@ export class Witness {
   #entriesUnlisted = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
+  /** A write waits for the one that is under way. */
+  #isWriteDue = false;
   #failure: UserError | undefined;
 
   readonly cosigner: Cosigner;
@@ -203,15 +205,22 @@ export class Witness {
     else this.#timer ??= setTimeout(() => void this.#write(), limits.witnessMillis);
   }
 
+  /** One write at a time: what is seen while one is under way goes with the next. */
   #write(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#entriesUnlisted = 0;
+    if (this.#isWriteDue || this.#unlisted.size === 0) return this.#writing;
+    this.#isWriteDue = true;
+    this.#writing = this.#writing.then(() => this.#writeUnlisted()).catch((error: unknown) => this.#failed(error));
+    return this.#writing;
+  }
+
+  async #writeUnlisted(): Promise<void> {
+    this.#isWriteDue = false;
     const heads = [...this.#unlisted.values()].map((head) => ({ ...head, hash: hex(head.hash) }));
     this.#unlisted.clear();
-    if (heads.length > 0 && !this.#failure)
-      this.#writing = this.#writing.then(() => this.#list.append(heads)).catch((error: unknown) => this.#failed(error));
-    return this.#writing;
+    if (!this.#failure) await this.#list.append(heads);
   }
 
   /** What cannot be witnessed is not let through. */

@@ -37,6 +37,8 @@ class SocketAsDuplex implements SocketDuplex {
   #remoteEnded = false;
   #ended = false;
   #failure: StreamReset | undefined;
+  /** What was written in this turn of the event loop: the first goes at once, what follows goes together. */
+  #turn: 'quiet' | 'wrote' | 'gathers' = 'quiet';
   readonly #listeners: [string, (...args: never[]) => void][];
 
   constructor(socket: SocketLike) {
@@ -79,9 +81,26 @@ class SocketAsDuplex implements SocketDuplex {
   write(bytes: Uint8Array): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
     if (this.#ended) return Promise.reject(new StreamReset('the stream was written to after its end'));
+    this.#gather();
     if (this.#socket.write(bytes)) return resolved;
     this.#drain ??= waiter();
     return this.#drain.promise;
+  }
+
+  /** A system call for each of many small pieces would cost more than the pieces. */
+  #gather(): void {
+    if (this.#turn === 'quiet') {
+      this.#turn = 'wrote';
+      process.nextTick(endTurn, this);
+    } else if (this.#turn === 'wrote') {
+      this.#turn = 'gathers';
+      this.#socket.cork();
+    }
+  }
+
+  endTurn(): void {
+    if (this.#turn === 'gathers') this.#socket.uncork();
+    this.#turn = 'quiet';
   }
 
   end(): void {
@@ -103,6 +122,7 @@ class SocketAsDuplex implements SocketDuplex {
   }
 
   detach(): Uint8Array {
+    this.endTurn();
     for (const [event, listener] of this.#listeners) this.#socket.off(event, listener as (...args: unknown[]) => void);
     this.#socket.pause();
     const buffered = this.#socket.read() as Uint8Array | null;
@@ -139,6 +159,8 @@ class SocketAsDuplex implements SocketDuplex {
     this.#drain = undefined;
   }
 }
+
+const endTurn = (duplex: SocketAsDuplex): void => duplex.endTurn();
 
 function waiter<T>(): Waiter<T> {
   let settle!: Omit<Waiter<T>, 'promise'>;

@@ -8,12 +8,15 @@ export class Batch {
   readonly offset: number;
   readonly buffers: Buffer[] = [];
   bytes = 0;
+  readonly #chunks: Chunks;
+  #taken: Buffer[] = [];
   #chunk: Buffer | undefined;
   #used = 0;
 
-  constructor(segment: number, offset: number) {
+  constructor(segment: number, offset: number, chunks = new Chunks()) {
     this.segment = segment;
     this.offset = offset;
+    this.#chunks = chunks;
   }
 
   /** Copies what is small, so that a batch is few buffers; keeps what is large, which the caller gives away. */
@@ -26,8 +29,8 @@ export class Batch {
     }
     if (!this.#chunk || this.#used + bytes.length > this.#chunk.length) {
       this.#endChunk();
-      const usual = this.bytes > chunkBytes / 4 ? chunkBytes : chunkBytes / 16;
-      this.#chunk = Buffer.allocUnsafeSlow(Math.max(usual, bytes.length));
+      this.#chunk = this.#chunks.take(this.bytes > smallChunkBytes);
+      this.#taken.push(this.#chunk);
     }
     this.#chunk.set(bytes, this.#used);
     this.#used += bytes.length;
@@ -39,6 +42,13 @@ export class Batch {
     return this.buffers;
   }
 
+  /** It is on disk: nobody reads its buffers any more. */
+  release(): void {
+    this.buffers.length = 0;
+    for (const chunk of this.#taken) this.#chunks.giveBack(chunk);
+    this.#taken = [];
+  }
+
   #endChunk(): void {
     if (this.#chunk && this.#used > 0) this.buffers.push(this.#chunk.subarray(0, this.#used));
     this.#chunk = undefined;
@@ -47,6 +57,25 @@ export class Batch {
 }
 
 const chunkBytes = 256 * 1024;
+const smallChunkBytes = chunkBytes / 16;
+
+/** Chunks that are used again: what is allocated for each batch has the garbage collector count and free it, many hundred times a second. */
+class Chunks {
+  readonly #spare = { small: [] as Buffer[], large: [] as Buffer[] };
+
+  take(isLarge: boolean): Buffer {
+    const [spare, bytes] = isLarge ? [this.#spare.large, chunkBytes] : [this.#spare.small, smallChunkBytes];
+    return spare.pop() ?? Buffer.allocUnsafeSlow(bytes);
+  }
+
+  giveBack(chunk: Buffer): void {
+    const spare = chunk.length === chunkBytes ? this.#spare.large : this.#spare.small;
+    if (spare.length < sparesMax) spare.push(chunk);
+  }
+}
+
+/** One that is being written, one that is being filled. */
+const sparesMax = 2;
 
 export interface GroupCommitParts {
   /** Durable when it returns undefined, or when what it returns resolves. Never called twice at a time. */
@@ -82,6 +111,7 @@ export class GroupCommit {
   /** Stays set when a flush comes before it: a timer for each statement would cost more than one that finds nothing to do. */
   #stopLazyTimer: (() => void) | undefined;
   #fenced: UserError | undefined;
+  readonly #chunks = new Chunks();
 
   constructor(parts: GroupCommitParts) {
     this.#parts = parts;
@@ -99,7 +129,7 @@ export class GroupCommit {
 
   /** Begins a batch; the one before it takes no more. */
   begin(segment: number, offset: number): Batch {
-    const batch = new Batch(segment, offset);
+    const batch = new Batch(segment, offset, this.#chunks);
     this.#queue.push(batch);
     return batch;
   }
@@ -175,9 +205,14 @@ export class GroupCommit {
       const writing = this.#begin(batch);
       if (writing) return this.#writeRest(writing, batches.slice(index));
       if (this.#fenced) return undefined;
-      this.#pendingBytes -= batch.bytes;
+      this.#written(batch);
     }
     return undefined;
+  }
+
+  #written(batch: Batch): void {
+    this.#pendingBytes -= batch.bytes;
+    batch.release();
   }
 
   #begin(batch: Batch): Promise<void> | undefined {
@@ -202,7 +237,7 @@ export class GroupCommit {
         const writing = index === 0 ? first : this.#begin(batch);
         if (writing) await Promise.race([writing, tooLong]);
         if (this.#fenced) return;
-        this.#pendingBytes -= batch.bytes;
+        this.#written(batch);
       }
     } catch (error) {
       this.#failed(error);

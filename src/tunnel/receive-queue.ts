@@ -1,6 +1,8 @@
 /** Pieces at least this large are kept as they came; smaller ones are gathered. */
 const gatherBytesMax = 16 * 1024;
 const gatherBytesMin = 256;
+/** A reader that is slower than the peer (it waits for a disk) gets so much at a time: what it waits for is paid for fewer times. */
+const stepBytesMax = 128 * 1024;
 
 /**
  * Bytes of one stream that came and were not read yet. A small piece is a view that would keep the whole buffer that the transport
@@ -26,11 +28,17 @@ export class ReceiveQueue {
     for (let at = 0; at < bytes.length;) at += this.#append(bytes, at);
   }
 
-  /** The next bytes; the caller owns them. */
+  /** The next bytes, as many as one step may take; the caller owns them. */
   shift(): Uint8Array | undefined {
-    const piece = this.#pieces.shift();
+    const pieces = this.#pieces.splice(0, this.#countOfStep());
     if (this.#pieces.length === 0) this.#gather = undefined;
-    return piece;
+    return pieces.length > 1 ? Buffer.concat(pieces) : pieces[0];
+  }
+
+  #countOfStep(): number {
+    let bytes = 0;
+    const over = this.#pieces.findIndex((piece, index) => (bytes += piece.length) > stepBytesMax && index > 0);
+    return over < 0 ? this.#pieces.length : over;
   }
 
   clear(): void {

@@ -87,6 +87,17 @@ test('what was shown whole goes to the resource, and the head is on the list', a
   expect(readFileSync(join(folder, 'witness.jsonl'), 'utf8')).not.toContain('shown_whole');
 });
 
+test('what is seen while the list is being written goes with the next write: the last head is there, and few before it', async () => {
+  await link();
+  const session = new ShownSession(randomBytes(16));
+  const entries = Array.from({ length: 6400 }, (_, index) => session.entry(query(`select ${index}`)));
+  const stream = await gateway.witnessStream();
+  await stream.write(Buffer.concat(entries.map((entry) => session.message(entry))));
+  const last = { session: session.id, seq: 6399, hash: hashOf(entries.at(-1)!), sealed: false };
+  await expect.poll(listed, { timeout: 5000 }).toContainEqual(last);
+  expect(listed().length).toBeLessThan(50); // one for each 64 would be 100
+});
+
 const wrongs: [what: string, marker: string, show: (session: ShownSession) => Buffer[], why: RegExp][] = [
   [
     'an entry is left out',

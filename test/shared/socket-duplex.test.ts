@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Duplex as NodeDuplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import { StreamReset } from '../../src/shared/duplex.ts';
 import { socketDuplex } from '../../src/shared/socket-duplex.ts';
@@ -35,6 +36,31 @@ test('half-close: one side has said all, the other still answers', async () => {
   expect(await one.read()).toBeNull();
   await Promise.all([one.closed, two.closed]);
   stop();
+});
+
+test('of what is written in one turn the first goes at once, and the rest together', async () => {
+  const calls: string[] = [];
+  const pipe = new NodeDuplex({
+    read: () => undefined,
+    write: (bytes: Buffer, _encoding, done) => {
+      calls.push(bytes.toString());
+      done();
+    },
+    writev: (pieces, done) => {
+      calls.push(Buffer.concat(pieces.map(({ chunk }: { chunk: Buffer }) => chunk)).toString());
+      done();
+    },
+  });
+  const duplex = socketDuplex(pipe);
+  for (const text of ['a', 'b', 'c', 'd']) await duplex.write(Buffer.from(text));
+  expect(calls).toEqual(['a']);
+  await new Promise(setImmediate);
+  expect(calls).toEqual(['a', 'bcd']);
+  await duplex.write(Buffer.from('e'));
+  expect(calls).toEqual(['a', 'bcd', 'e']);
+  void duplex.write(Buffer.from('f'));
+  duplex.detach();
+  expect(calls).toEqual(['a', 'bcd', 'e', 'f']);
 });
 
 test('a reset rejects reads and writes of both sides', async () => {

@@ -35,6 +35,16 @@ test('a large piece is handed on as it came', () => {
   expect(queue.shift()).toBe(piece);
 });
 
+test('a reader that is late gets as much at a time as one step may take', () => {
+  const queue = new ReceiveQueue();
+  const sent = [1, 2, 3, 4, 5].map((byte) => Buffer.alloc(48 * 1024, byte));
+  const large = Buffer.alloc(200 * 1024, 6);
+  for (const piece of [...sent, large, Buffer.from('end')]) queue.push(piece);
+  const pieces = drain(queue);
+  expect(pieces.map(({ length }) => length / 1024)).toEqual([96, 96, 48, 200, 3 / 1024]);
+  expect(Buffer.concat(pieces).equals(Buffer.concat([...sent, large, Buffer.from('end')]))).toBe(true);
+});
+
 test('what was handed out is not written to again', () => {
   const queue = new ReceiveQueue();
   queue.push(Buffer.from('first'));
