@@ -32,7 +32,7 @@ export class ReceiveQueue {
   shift(): Uint8Array | undefined {
     const pieces = this.#pieces.splice(0, this.#countOfStep());
     if (this.#pieces.length === 0) this.#gather = undefined;
-    return pieces.length > 1 ? Buffer.concat(pieces) : pieces[0];
+    return pieces.length > 1 ? joined(pieces) : pieces[0];
   }
 
   #countOfStep(): number {
@@ -62,4 +62,15 @@ export class ReceiveQueue {
     this.#gathered = 0;
     this.#pieces.push(this.#gather);
   }
+}
+
+/** In memory of its own: a view of what others share would keep all of that alive. */
+function joined(pieces: Uint8Array[]): Uint8Array {
+  const whole = Buffer.allocUnsafeSlow(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }
