@@ -18,16 +18,38 @@ interface Refused {
 /** The record ends before what was seen of it. */
 class CutOff extends ChainFault {}
 
-interface Watched {
-  chain: SessionChain;
-  sealed: boolean;
-  fault: UserError | undefined;
-  /** Streams whose bytes wait for an entry. */
-  waiting: Set<Waiting>;
+/** How far a session was seen. */
+interface Seen {
+  readonly seq: number;
+  readonly hash: Uint8Array;
 }
 
-/** How far a session was seen. */
-type Seen = Omit<WitnessedHead, 'hash'> & { hash: Uint8Array };
+class Watched implements Seen {
+  readonly session: string;
+  readonly chain: SessionChain;
+  /** How far it had been seen before: what is shown again has to go as far. */
+  readonly before: Seen | undefined;
+  sealed = false;
+  fault: UserError | undefined;
+  /** Streams whose bytes wait for an entry. */
+  readonly waiting = new Set<Waiting>();
+  /** It has got further than before. */
+  isNews = false;
+
+  constructor(session: string, sessionId: Uint8Array, before: Seen | undefined) {
+    this.session = session;
+    this.chain = new SessionChain(sessionId);
+    this.before = before;
+  }
+
+  get seq(): number {
+    return this.chain.seq - 1;
+  }
+
+  get hash(): Uint8Array {
+    return this.chain.head;
+  }
+}
 
 interface Waiting {
   /** The entry. */
@@ -45,8 +67,8 @@ export class Witness {
   readonly #sessions = new Map<string, Watched>();
   /** How far sessions were seen whose seal was not. */
   readonly #unsealed = new Map<string, Seen>();
-  /** Seen, and not on the list yet. */
-  readonly #unlisted = new Map<string, Seen>();
+  /** Seen further than they are on the list. */
+  readonly #unlisted = new Set<Watched>();
   #entriesUnlisted = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -60,8 +82,8 @@ export class Witness {
     this.#list = list;
     this.cosigner = cosigner;
     this.#log = log;
-    for (const [session, head] of list.open)
-      this.#unsealed.set(session, { ...head, hash: Buffer.from(head.hash, 'hex') });
+    for (const [session, { seq, hash }] of list.open)
+      this.#unsealed.set(session, { seq, hash: Buffer.from(hash, 'hex') });
   }
 
   static async open(stateDir: string, key: AgentKey, log: Log): Promise<Witness> {
@@ -82,14 +104,14 @@ export class Witness {
 
   /** Checks one entry; undefined when it follows, else why it does not, which holds for the rest of the session. */
   take(sessionId: Uint8Array, entry: Buffer): Refused | undefined {
-    const session = this.#nameOf(sessionId);
-    const watched = this.#watch(session, sessionId);
+    const watched = this.#watchedOf(sessionId);
     if (watched.fault) return undefined; // said already
+    const { session } = watched;
     try {
       if (watched.sealed) throw new ChainFault(watched.chain.seq, 'stands after the seal');
       watched.chain.follow(entry);
       watched.sealed = kindOf(entry) === 'seal';
-      this.#compare(session, watched.chain, watched.sealed);
+      if (watched.before && !watched.isNews) compare(watched, watched.before);
     } catch (error) {
       if (!(error instanceof ChainFault)) throw error;
       watched.fault = refused(session, error.message);
@@ -97,21 +119,21 @@ export class Witness {
       for (const { wake } of watched.waiting) wake();
       return { session, why: error.message, ...(error instanceof CutOff && { truncated: true }) };
     }
-    this.#remember(session, watched);
-    for (const { seq, wake } of watched.waiting) if (seq < watched.chain.seq) wake();
+    this.#remember(watched);
+    if (watched.waiting.size > 0) for (const { seq, wake } of watched.waiting) if (seq < watched.chain.seq) wake();
     return undefined;
   }
 
   #lastId: Uint8Array = new Uint8Array(0);
-  #lastName = '';
+  #last: Watched | undefined;
 
   /** Entries of one session come in runs. */
-  #nameOf(sessionId: Uint8Array): string {
-    if (Buffer.compare(this.#lastId, sessionId) !== 0) {
+  #watchedOf(sessionId: Uint8Array): Watched {
+    if (!this.#last || Buffer.compare(this.#lastId, sessionId) !== 0) {
       this.#lastId = Uint8Array.from(sessionId);
-      this.#lastName = formatSessionId(sessionId);
+      this.#last = this.#watch(formatSessionId(sessionId), sessionId);
     }
-    return this.#lastName;
+    return this.#last;
   }
 
   /** Undefined when the entry was checked already; else resolves when it is, and rejects when it cannot be: what waits must not be done. */
@@ -141,22 +163,13 @@ export class Witness {
       for (const { wake } of watched.waiting) wake();
     }
     this.#sessions.clear();
+    this.#last = undefined;
     await this.#write();
   }
 
   async close(): Promise<void> {
     await this.unlinked();
     await this.#list.close();
-  }
-
-  /** What is shown again has to be what was seen, and to go as far. */
-  #compare(session: string, chain: SessionChain, isSeal: boolean): void {
-    const seen = this.#unsealed.get(session);
-    const seq = chain.seq - 1;
-    if (seen?.seq === seq && Buffer.compare(seen.hash, chain.head) !== 0)
-      throw new ChainFault(seq, 'is not the one that was seen here');
-    if (seen && isSeal && seq < seen.seq)
-      throw new CutOff(seq, `the record was cut off: it ends here, and entry ${seen.seq} was seen`);
   }
 
   #alarm(session: string, why: string): void {
@@ -169,12 +182,8 @@ export class Witness {
   #watch(session: string, sessionId: Uint8Array): Watched {
     const known = this.#sessions.get(session);
     if (known) return known;
-    const watched = {
-      chain: new SessionChain(sessionId),
-      sealed: false,
-      fault: undefined,
-      waiting: new Set<Waiting>(),
-    };
+    const seen = this.#unsealed.get(session);
+    const watched = new Watched(session, sessionId, seen && { seq: seen.seq, hash: seen.hash });
     this.#sessions.set(session, watched);
     for (const { wake } of this.#appearing) wake();
     return watched;
@@ -193,16 +202,21 @@ export class Witness {
     }
   }
 
-  #remember(session: string, { chain, sealed }: Watched): void {
-    const head = { session, seq: chain.seq - 1, hash: chain.head, sealed };
-    const seen = this.#unsealed.get(session);
-    if (seen && head.seq <= seen.seq && !sealed) return; // shown again
-    if (sealed) this.#sessions.delete(session);
-    if (sealed) this.#unsealed.delete(session);
-    else this.#unsealed.set(session, head);
-    this.#unlisted.set(session, head);
+  #remember(watched: Watched): void {
+    const { session, sealed, before } = watched;
+    if (before && watched.seq <= before.seq && !sealed) return; // shown again
+    if (sealed) this.#forget(session);
+    else if (!watched.isNews) this.#unsealed.set(session, watched);
+    watched.isNews = true;
+    this.#unlisted.add(watched);
     if (++this.#entriesUnlisted >= limits.witnessEntries) void this.#write();
     else this.#timer ??= setTimeout(() => void this.#write(), limits.witnessMillis);
+  }
+
+  #forget(session: string): void {
+    this.#sessions.delete(session);
+    this.#unsealed.delete(session);
+    this.#last = undefined;
   }
 
   /** One write at a time: what is seen while one is under way goes with the next. */
@@ -218,7 +232,7 @@ export class Witness {
 
   async #writeUnlisted(): Promise<void> {
     this.#isWriteDue = false;
-    const heads = [...this.#unlisted.values()].map((head) => ({ ...head, hash: hex(head.hash) }));
+    const heads = [...this.#unlisted].map(headOf);
     this.#unlisted.clear();
     if (!this.#failure) await this.#list.append(heads);
   }
@@ -241,7 +255,20 @@ export class Witness {
 /** Asked for at once; those before them stay on the list, where `hoop agent witness` shows them. */
 const unsealedMax = 10_000;
 
-const hex = (hash: Uint8Array): string => Buffer.from(hash).toString('hex');
+const headOf = ({ session, seq, hash, sealed }: Watched): WitnessedHead => ({
+  session,
+  seq,
+  hash: Buffer.from(hash).toString('hex'),
+  sealed,
+});
+
+/** What is shown again has to be what was seen, and to go as far. */
+function compare({ seq, hash, sealed }: Watched, before: Seen): void {
+  if (seq === before.seq && Buffer.compare(before.hash, hash) !== 0)
+    throw new ChainFault(seq, 'is not the one that was seen here');
+  if (sealed && seq < before.seq)
+    throw new CutOff(seq, `the record was cut off: it ends here, and entry ${before.seq} was seen`);
+}
 
 function woken(waiting: Set<Waiting>, millisMax: number, seq: number): Promise<void> {
   return new Promise((resolve) => {

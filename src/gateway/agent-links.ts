@@ -198,8 +198,7 @@ function createLink(
     async openResource({ resource, session, stream, startup, label, witness: shower }, signal) {
       const name = `${session}/${stream}`;
       const duplex = connection.open();
-      const shown = shower?.show();
-      shown?.sent.catch(() => undefined); // the link is closing
+      shower?.show()?.catch(() => undefined); // the link is closing
       const { answer, rest } = await askAgent(
         duplex,
         {
@@ -209,7 +208,7 @@ function createLink(
           stream: name,
           label,
           startup,
-          ...(shown && { witnessed: shown.seq }),
+          ...(shower && { witnessed: shower.shownSeq }),
         },
         signal,
       );

@@ -1,5 +1,5 @@
 import type { Decoder, Step, StreamEnd } from '../protocol/protocol.ts';
-import type { Duplex } from '../shared/duplex.ts';
+import { written, type Duplex } from '../shared/duplex.ts';
 import { assert } from '../shared/errors.ts';
 import type { HeldBudget } from './held-budget.ts';
 
@@ -24,31 +24,28 @@ export interface RelayParts {
 export async function relay({ client, resource, decoder, durable, held }: RelayParts): Promise<StreamEnd> {
   let end = null as StreamEnd | null;
 
-  /** Does what a step asks for; the order of appends is the order of forwarding, because all waiters of one fsync resume in order. */
+  /** Undefined where nothing has to be waited for. Order of appends = order of forwarding: all waiters of one fsync resume in order. */
   const carry = (step: Step): Promise<void> | undefined => {
     held.set(decoder, decoder.heldBytes);
-    if (step.toResource.length > 0 || step.recordFirst) return carryRecorded(step);
-    // Answers, most of the time: they wait for nothing but the client.
-    const told = writeAll(client, step.toClient);
-    if (!told) end ??= step.end;
-    return told?.then(() => void (end ??= step.end));
+    const waitsForDisk = step.toResource.length > 0 || step.recordFirst;
+    // Answers, most of the time, wait for nothing but the client.
+    return waitsForDisk ? durable().then(() => (end ? undefined : forward(step))) : forward(step); // invariant 1
   };
 
-  const carryRecorded = async (step: Step): Promise<void> => {
-    await durable(); // invariant 1: nothing leaves before this
-    if (end) return;
+  const forward = (step: Step): Promise<void> | undefined => {
     // The gateway's own answers first: what the resource answers to the rest of the step must not overtake them.
     const told = writeAll(client, step.toClient);
-    told?.catch(() => undefined);
-    await writeAll(resource, step.toResource);
-    await told;
+    const sent = writeAll(resource, step.toResource);
+    if (told || sent) return Promise.all([told, sent]).then(() => void (end ??= step.end));
     end ??= step.end;
+    return undefined;
   };
 
   const fromClient = async (): Promise<void> => {
     while (!end) {
       const bytes = await client.read();
-      await carry(bytes ? decoder.client(bytes) : decoder.clientEnded());
+      const carried = carry(bytes ? decoder.client(bytes) : decoder.clientEnded());
+      if (carried) await carried;
       if (bytes) continue;
       resource.end(); // half-close: answers still come
       return;
@@ -58,7 +55,8 @@ export async function relay({ client, resource, decoder, durable, held }: RelayP
   const fromResource = async (): Promise<void> => {
     while (!end) {
       const bytes = await resource.read();
-      await carry(bytes ? decoder.resource(bytes) : decoder.resourceEnded());
+      const carried = carry(bytes ? decoder.resource(bytes) : decoder.resourceEnded());
+      if (carried) await carried;
       if (bytes) continue;
       end ??= { by: 'resource', reason: 'resource-closed' };
     }
@@ -76,12 +74,16 @@ export async function relay({ client, resource, decoder, durable, held }: RelayP
   }
 }
 
-/** Writes in order without a pause between, so that no other loop's bytes come between; waits for back-pressure once. */
+/**
+ * Writes in order without a pause between, so that no other loop's bytes come between; waits for back-pressure once. Undefined where
+ * there is nothing to wait for.
+ */
 function writeAll(to: Duplex, buffers: Uint8Array[]): Promise<void> | undefined {
   let last: Promise<void> | undefined;
   for (const bytes of buffers) {
     last?.catch(() => undefined); // the last write rejects for all of them
-    last = to.write(bytes);
+    const writing = to.write(bytes);
+    last = writing === written ? undefined : writing;
   }
   return last;
 }

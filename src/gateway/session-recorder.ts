@@ -13,7 +13,7 @@ export interface SessionRecorderParts {
   sealer: Sealer;
   clock: Clock;
   salts: () => Uint8Array;
-  /** Told of every entry, in order, as soon as it is appended; it may not change the bytes. */
+  /** Told of every entry, in order, as soon as it is appended; it may neither change nor keep the bytes. */
   onAppended?: ((id: string, entry: Buffer) => void) | undefined;
 }
 
@@ -109,7 +109,7 @@ export class SessionRecorder {
     };
   }
 
-  /** Calls with every entry that is appended from now on, which is not durable yet; the function that ends it. */
+  /** Calls with every entry that is appended from now on, which is not durable yet and good until it returns; the function that ends it. */
   onEntry(follower: (entry: Buffer) => void): () => void {
     this.#followers.add(follower);
     return () => void this.#followers.delete(follower);
@@ -174,7 +174,7 @@ export class SessionRecorder {
     this.#ledger.add(sequence, stream, body);
     this.#lastMicros = timeMicros;
     this.#parts.onAppended?.(this.id, entry);
-    for (const follower of this.#followers) follower(entry);
+    if (this.#followers.size > 0) for (const follower of this.#followers) follower(entry);
     return sequence;
   }
 }

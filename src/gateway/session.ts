@@ -140,7 +140,7 @@ export class GatewaySession {
       policy,
       credential,
       record: recorder.stream(ordinal, { evidence }),
-      durable: witness ? () => witness.after(durable) : durable,
+      durable: witness ? () => witness.after(recorder.durable()) : durable,
       refusal,
       openResource: (startup, signal) =>
         link.openResource({ resource, session: this.id, stream: ordinal, startup, label, witness }, signal),

@@ -14,11 +14,13 @@ import {
 import type { Connection } from '../tunnel/websocket.ts';
 import { writeControl } from '../tunnel/control.ts';
 import {
-  encodeWitnessEntries,
+  EntryMessages,
+  encodeWitnessEntry,
   encodeWitnessJson,
   readWitnessMessages,
   witnessMessageTypes,
   withSequence,
+  type Shower,
 } from '../tunnel/witness-frame.ts';
 
 /** What the agent gets whole, salt and payload: what is about to reach its resource. Of the rest (who asked, what came back) the header. */
@@ -83,7 +85,7 @@ export class WitnessFeed {
       }
       try {
         for await (const entry of entries)
-          await this.#send(encodeWitnessEntries(idBytes, [entry.subarray(0, headerBytes)]));
+          await this.#send(encodeWitnessEntry(idBytes, entry.subarray(0, headerBytes)));
       } catch (error) {
         // A recording that cannot be read has been named by recovery; the others are shown all the same.
         this.#log.error({ session, error: String(error) }, 'the agent could not be shown a recording');
@@ -121,56 +123,70 @@ export class WitnessFeed {
   }
 }
 
-const shownAlready = Promise.resolve();
-
 /** One session's entries on their way to the witness: those that are durable, in order, before the bytes that they are the record of. */
-export class SessionWitness {
+export class SessionWitness implements Shower {
   readonly #send: (messages: Buffer) => Promise<void>;
-  #idBytes: Uint8Array | undefined;
-  /** Appended and not sent yet; whole, or the header alone. */
-  #pending: Buffer[] = [];
+  #messages: EntryMessages | undefined;
   #appended = 0;
-  #durable = 0;
-  #sentUpTo = 0;
+  /** Entries that are durable, and where their messages end. */
+  #durable = { entries: 0, mark: 0 };
+  /** The same of those that will be when a promise resolves which somebody waits for. */
+  #due: { entries: number; mark: number } | undefined;
+  #awaited: Promise<void> | undefined;
+  #noted: Promise<void> | undefined;
+  #shown = 0;
 
   constructor(send: (messages: Buffer) => Promise<void>) {
     this.#send = send;
   }
 
-  /** Takes every entry as it is appended. The journal owns the buffer, so that nothing of a large one is kept here. */
+  /** Takes every entry as it is appended: whole, or its header. Copies it. */
   add(id: string, entry: Buffer): void {
-    this.#idBytes ??= parseSessionId(id)!;
+    this.#messages ??= new EntryMessages(parseSessionId(id)!);
     const isShown = shownWhole.has(kindOf(entry)) && entry.length <= limits.witnessPayloadBytesMax;
-    this.#pending.push(isShown ? entry : Buffer.from(entry.subarray(0, headerBytes)));
+    this.#messages.add(isShown ? entry : entry.subarray(0, headerBytes));
     this.#appended++;
   }
 
-  /** `durable`, and then what was appended when it was called may be shown. */
-  async after(durable: () => Promise<void>): Promise<void> {
-    const upTo = this.#appended;
-    await durable();
-    this.#durable = Math.max(this.#durable, upTo);
-    // What nothing is forwarded after (answers to one long statement) must not pile up here.
-    if (this.#pending.length >= limits.witnessEntries) this.show().sent.catch(() => undefined);
+  /** `durable`: resolves when all that was appended so far is. What it resolves for may be shown then. */
+  after(durable: Promise<void>): Promise<void> {
+    const due = { entries: this.#appended, mark: this.#messages?.mark ?? 0 };
+    // All who wait for one flush wait for one promise, so that it is noted once; the last of them knows most.
+    if (this.#awaited === durable && this.#due) {
+      Object.assign(this.#due, due);
+      return this.#noted!;
+    }
+    this.#awaited = durable;
+    this.#due = due;
+    this.#noted = durable.then(() => this.#becameDurable(due));
+    return this.#noted;
   }
 
-  /** Sends what is durable and was not sent; `seq`: the last of it. */
-  show(): { seq: number; sent: Promise<void> } {
-    const count = this.#durable - this.#sentUpTo;
-    if (count === 0) return { seq: this.#durable - 1, sent: shownAlready };
-    const messages = encodeWitnessEntries(this.#idBytes!, this.#pending.splice(0, count));
-    this.#sentUpTo = this.#durable;
-    return { seq: this.#durable - 1, sent: this.#send(messages) };
+  #becameDurable(due: { entries: number; mark: number }): void {
+    if (due === this.#due) this.#due = undefined;
+    if (due.entries > this.#durable.entries) this.#durable = due;
+    // What nothing is forwarded after (answers to one long statement) must not pile up here.
+    if (this.#durable.entries - this.#shown >= limits.witnessEntries) this.show()?.catch(() => undefined);
+  }
+
+  get shownSeq(): number {
+    return this.#shown - 1;
+  }
+
+  show(): Promise<void> | undefined {
+    if (this.#durable.entries === this.#shown) return undefined;
+    this.#shown = this.#durable.entries;
+    return this.#send(this.#messages!.take(this.#durable.mark));
   }
 
   /** All that was appended is durable, the seal too. The link may be gone already. */
   showEnd(): void {
-    this.#durable = this.#appended;
-    this.show().sent.catch(() => undefined);
+    this.#durable = { entries: this.#appended, mark: this.#messages?.mark ?? 0 };
+    this.show()?.catch(() => undefined);
   }
 
   /** A stream of the resource, on which every write names the entry that it needs. */
   over(stream: Duplex): Duplex {
-    return withSequence(stream, () => this.show());
+    return withSequence(stream, this);
   }
 }

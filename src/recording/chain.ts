@@ -1,27 +1,37 @@
 import { UserError } from '../shared/errors.ts';
 import {
+  checkHeader,
   commitmentHolds,
   decodeEntry,
   decodeHeader,
   encodeEntry,
-  entryHash,
+  entryHashCharacters,
   firstPrevious,
+  followsFrom,
   headerBytes,
+  seqOf,
+  timeOf,
 } from './entry-codec.ts';
 import type { Entry, EntryBody } from './entry.ts';
 
 /** The growing end of one session's chain. */
 export class SessionChain {
-  #head: Buffer;
+  /** A character a byte. */
+  #head: string;
   #seq = 0;
   #timeMicros = 0;
 
   constructor(sessionId: Uint8Array) {
-    this.#head = firstPrevious(sessionId);
+    this.#head = firstPrevious(sessionId).toString('latin1');
   }
 
   /** Hash of the last entry. */
   get head(): Uint8Array {
+    return Buffer.from(this.#head, 'latin1');
+  }
+
+  /** The same, a character a byte. */
+  get headCharacters(): string {
     return this.#head;
   }
 
@@ -30,7 +40,9 @@ export class SessionChain {
     return this.#seq;
   }
 
-  /** The next entry, encoded; the chain moves on only with `accept`, once the entry is appended. */
+  /**
+   * The next entry, encoded, and good until any chain's next one; the chain moves on only with `accept`, once the entry is appended.
+   */
   next(stream: number, body: EntryBody, timeMicros: number, salt: Uint8Array): Buffer {
     const place = {
       stream,
@@ -44,7 +56,7 @@ export class SessionChain {
   }
 
   accept(entry: Uint8Array): void {
-    this.#head = entryHash(entry);
+    this.#head = entryHashCharacters(entry);
     this.#seq++;
   }
 
@@ -52,7 +64,7 @@ export class SessionChain {
   follow(entry: Uint8Array): void {
     const why = faultOf(entry, this.#seq, this.#head);
     if (why !== undefined) throw new ChainFault(this.#seq, why);
-    this.#timeMicros = Math.max(this.#timeMicros, decodeHeader(entry).timeMicros);
+    this.#timeMicros = Math.max(this.#timeMicros, timeOf(entry));
     this.accept(entry);
   }
 }
@@ -70,15 +82,15 @@ export class ChainFault extends Error {
   }
 }
 
-function faultOf(entry: Uint8Array, seq: number, head: Buffer): string | undefined {
-  let header;
+function faultOf(entry: Uint8Array, seq: number, head: string): string | undefined {
   try {
-    header = decodeHeader(entry);
+    checkHeader(entry);
+    timeOf(entry);
+    if (seqOf(entry) !== seq) return `numbered ${seqOf(entry)}`;
   } catch (error) {
     return `not an entry: ${(error as Error).message}`;
   }
-  if (header.seq !== seq) return `numbered ${header.seq}`;
-  if (!head.equals(header.previous)) return 'does not follow from the entry before';
+  if (!followsFrom(entry, head)) return 'does not follow from the entry before';
   return isErased(entry) || commitmentHolds(entry) ? undefined : 'the payload is not the one that was committed to';
 }
 

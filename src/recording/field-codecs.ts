@@ -13,7 +13,7 @@ export type FieldType =
   | 'utf8-map'
   | 'parameters';
 
-interface FieldCodec<Value> {
+export interface FieldCodec<Value> {
   bytes(value: Value): number;
   /** Writes at `at`, returns the end. */
   write(value: Value, to: Buffer, at: number): number;
@@ -23,14 +23,37 @@ interface FieldCodec<Value> {
 
 const two32 = 0x1_0000_0000;
 
-export function writeU64(value: number, to: Buffer, at: number): number {
-  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is not an unsigned integer below 2^53`);
-  to.writeUInt32BE(Math.floor(value / two32), at);
-  return to.writeUInt32BE(value % two32, at + 4);
+export function writeU16(value: number, to: Uint8Array, at: number): number {
+  to[at] = value >>> 8;
+  to[at + 1] = value;
+  return at + 2;
 }
 
-export function readU64(from: Buffer, at: number): number {
-  const value = from.readUInt32BE(at) * two32 + from.readUInt32BE(at + 4);
+/** The lowest 32 bits. */
+export function writeU32(value: number, to: Uint8Array, at: number): number {
+  to[at] = value >>> 24;
+  to[at + 1] = value >>> 16;
+  to[at + 2] = value >>> 8;
+  to[at + 3] = value;
+  return at + 4;
+}
+
+export function writeU64(value: number, to: Uint8Array, at: number): number {
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is not an unsigned integer below 2^53`);
+  return writeU32(value, to, writeU32(Math.floor(value / two32), to, at));
+}
+
+/** Two's complement. */
+function writeI64(value: number, to: Uint8Array, at: number): number {
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not an integer between -2^53 and 2^53`);
+  return writeU32(value, to, writeU32(Math.floor(value / two32), to, at));
+}
+
+const readU32 = (from: Uint8Array, at: number): number =>
+  from[at]! * 0x1000000 + ((from[at + 1]! << 16) | (from[at + 2]! << 8) | from[at + 3]!);
+
+export function readU64(from: Uint8Array, at: number): number {
+  const value = readU32(from, at) * two32 + readU32(from, at + 4);
   if (!Number.isSafeInteger(value)) throw new RangeError('an integer is above 2^53');
   return value;
 }
@@ -62,26 +85,41 @@ function readSlice(from: Buffer, at: number): [Buffer, number] {
 }
 
 function writeSlice(value: Uint8Array, to: Buffer, at: number): number {
-  const start = to.writeUInt32BE(value.length, at);
+  const start = writeU32(value.length, to, at);
   to.set(value, start);
   return start + value.length;
 }
 
 function writeText(value: string, to: Buffer, at: number): number {
-  const written = to.write(value, at + 4, 'utf8');
-  to.writeUInt32BE(written, at);
-  return at + 4 + written;
+  const end = writeUtf8(value, to, at + 4);
+  writeU32(end - at - 4, to, at);
+  return end;
 }
 
-const textBytes = (value: string): number => Buffer.byteLength(value, 'utf8');
+/** Shorter ones are mostly words of a protocol: looking at each character is cheaper than asking. */
+const shortTextMax = 64;
 
-const utf8: FieldCodec<string> = {
+function isShortAscii(value: string): boolean {
+  if (value.length > shortTextMax) return false;
+  for (let at = 0; at < value.length; at++) if (value.charCodeAt(at) >= 0x80) return false;
+  return true;
+}
+
+const textBytes = (value: string): number => (isShortAscii(value) ? value.length : Buffer.byteLength(value, 'utf8'));
+
+function writeUtf8(value: string, to: Buffer, at: number): number {
+  if (!isShortAscii(value)) return at + to.write(value, at, 'utf8');
+  for (let index = 0; index < value.length; index++) to[at + index] = value.charCodeAt(index);
+  return at + value.length;
+}
+
+export const utf8: FieldCodec<string> = {
   bytes: textBytes,
-  write: (value, to, at) => at + to.write(value, at, 'utf8'),
+  write: writeUtf8,
   read: (from) => from.toString('utf8'),
 };
 
-const bytes: FieldCodec<Uint8Array> = {
+export const bytes: FieldCodec<Uint8Array> = {
   bytes: (value) => value.length,
   write(value, to, at) {
     to.set(value, at);
@@ -92,7 +130,10 @@ const bytes: FieldCodec<Uint8Array> = {
 
 const bool: FieldCodec<boolean> = {
   bytes: () => 1,
-  write: (value, to, at) => to.writeUInt8(value ? 1 : 0, at),
+  write(value, to, at) {
+    to[at] = value ? 1 : 0;
+    return at + 1;
+  },
   read(from) {
     exactly(from, 1);
     if (from[0]! > 1) throw new RangeError('a boolean is 0 or 1');
@@ -109,39 +150,39 @@ const u64: FieldCodec<number> = {
   },
 };
 
-const i64: FieldCodec<number> = {
+export const i64: FieldCodec<number> = {
   bytes: () => 8,
-  write: (value, to, at) => to.writeBigInt64BE(BigInt(value), at),
+  write: writeI64,
   read(from) {
     exactly(from, 8);
     return Number(from.readBigInt64BE(0));
   },
 };
 
-const i64List: FieldCodec<number[]> = {
+export const i64List: FieldCodec<number[]> = {
   bytes: (value) => 4 + 8 * value.length,
   write(value, to, at) {
-    at = to.writeUInt32BE(value.length, at);
-    for (const item of value) at = i64.write(item, to, at);
+    at = writeU32(value.length, to, at);
+    for (const item of value) at = writeI64(item, to, at);
     return at;
   },
   read: (from) => readList(from, 8, (at) => [Number(from.readBigInt64BE(at)), at + 8]),
 };
 
-const bytesList: FieldCodec<Uint8Array[]> = {
+export const bytesList: FieldCodec<Uint8Array[]> = {
   bytes: (value) => value.reduce((total, item) => total + 4 + item.length, 4),
   write(value, to, at) {
-    at = to.writeUInt32BE(value.length, at);
+    at = writeU32(value.length, to, at);
     for (const item of value) at = writeSlice(item, to, at);
     return at;
   },
   read: (from) => readList(from, 4, (at) => readSlice(from, at)),
 };
 
-const utf8List: FieldCodec<string[]> = {
+export const utf8List: FieldCodec<string[]> = {
   bytes: (value) => value.reduce((total, item) => total + 4 + textBytes(item), 4),
   write(value, to, at) {
-    at = to.writeUInt32BE(value.length, at);
+    at = writeU32(value.length, to, at);
     for (const item of value) at = writeText(item, to, at);
     return at;
   },
@@ -154,7 +195,7 @@ const utf8Map: FieldCodec<Record<string, string>> = {
     Object.entries(value).reduce((total, [name, text]) => total + 8 + textBytes(name) + textBytes(text), 4),
   write(value, to, at) {
     const pairs = Object.entries(value);
-    at = to.writeUInt32BE(pairs.length, at);
+    at = writeU32(pairs.length, to, at);
     for (const [name, text] of pairs) at = writeText(text, to, writeText(name, to, at));
     return at;
   },
@@ -172,13 +213,13 @@ const nullLength = 0xffff_ffff;
 /** Of one parameter, before its bytes: type i64, format i32, length u32 (0xffffffff: NULL, no bytes follow). */
 const parameterHeadBytes = 16;
 
-const parameters: FieldCodec<Parameter[]> = {
+export const parameters: FieldCodec<Parameter[]> = {
   bytes: (value) => value.reduce((total, item) => total + parameterHeadBytes + (item.value?.length ?? 0), 4),
   write(value, to, at) {
-    at = to.writeUInt32BE(value.length, at);
+    at = writeU32(value.length, to, at);
     for (const item of value) {
-      at = to.writeInt32BE(item.format, i64.write(item.type, to, at));
-      at = to.writeUInt32BE(item.value === null ? nullLength : item.value.length, at);
+      at = writeU32(item.format, to, writeI64(item.type, to, at));
+      at = writeU32(item.value === null ? nullLength : item.value.length, to, at);
       if (item.value === null) continue;
       to.set(item.value, at);
       at += item.value.length;

@@ -1,6 +1,6 @@
 import { assert } from '../shared/errors.ts';
 import type { EntryKind } from './entry.ts';
-import { fieldCodecs, type FieldType } from './field-codecs.ts';
+import { fieldCodecs, writeU16, writeU32, type FieldType } from './field-codecs.ts';
 
 /**
  * The one table of payload fields: tag, name (the property of the event or entry body) and type. A payload is its fields in
@@ -101,7 +101,7 @@ export const fieldTable: Record<EntryKind, readonly Field[]> = {
 
 export const fieldsOf = (kind: EntryKind): readonly Field[] => fieldTable[kind];
 
-const fieldHeadBytes = 6;
+export const fieldHeadBytes = 6;
 type Properties = Record<string, unknown>;
 
 export function fieldsBytes(fields: readonly Field[], body: object): number {
@@ -121,9 +121,9 @@ export function writeFields(fields: readonly Field[], body: object, to: Buffer, 
       assert(optional || nullable, `the field ${name} is required`);
       continue;
     }
-    to.writeUInt16BE(tag, at);
+    writeU16(tag, to, at);
     const end = fieldCodecs[type].write(value as never, to, at + fieldHeadBytes);
-    to.writeUInt32BE(end - at - fieldHeadBytes, at + 2);
+    writeU32(end - at - fieldHeadBytes, to, at + 2);
     at = end;
   }
   return at;

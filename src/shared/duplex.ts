@@ -18,6 +18,9 @@ export interface Duplex {
   readonly closed: Promise<void>;
 }
 
+/** What `write` gives where nothing has to be waited for. Whoever sees that it is this one goes on at once, which saves a turn for each message. */
+export const written: Promise<void> = Promise.resolve();
+
 /** What `read` and `write` reject with after a reset. */
 export class StreamReset extends Error {
   override readonly name = 'StreamReset';

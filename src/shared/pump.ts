@@ -1,4 +1,4 @@
-import type { Duplex } from './duplex.ts';
+import { written, type Duplex } from './duplex.ts';
 
 /**
  * Joins two byte streams until both directions have ended: what client and agent do with bytes that only the gateway reads.
@@ -11,7 +11,10 @@ export async function pump(a: Duplex, b: Duplex): Promise<void> {
 
 async function carryOneWay(from: Duplex, to: Duplex): Promise<void> {
   try {
-    for (let bytes = await from.read(); bytes !== null; bytes = await from.read()) await to.write(bytes);
+    for (let bytes = await from.read(); bytes !== null; bytes = await from.read()) {
+      const writing = to.write(bytes);
+      if (writing !== written) await writing;
+    }
     to.end();
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'reset';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex as NodeDuplex } from 'node:stream';
-import { StreamReset, type Duplex } from './duplex.ts';
+import { StreamReset, written, type Duplex } from './duplex.ts';
 import { assert } from './errors.ts';
 
 /** What of a socket is used; a pair of streams in memory has it too. */
@@ -11,8 +11,6 @@ export interface SocketDuplex extends Duplex {
   /** Lets go of the socket, so that something else (TLS) can have it; gives back bytes that came and were not read. */
   detach(): Uint8Array;
 }
-
-const resolved: Promise<void> = Promise.resolve();
 
 /**
  * A socket (made with `allowHalfOpen: true`) as a Duplex with back-pressure both ways: at most one chunk is held beyond what the
@@ -82,7 +80,7 @@ class SocketAsDuplex implements SocketDuplex {
     if (this.#failure) return Promise.reject(this.#failure);
     if (this.#ended) return Promise.reject(new StreamReset('the stream was written to after its end'));
     this.#gather();
-    if (this.#socket.write(bytes)) return resolved;
+    if (this.#socket.write(bytes)) return written;
     this.#drain ??= waiter();
     return this.#drain.promise;
   }

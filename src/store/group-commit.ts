@@ -1,5 +1,6 @@
 import { systemTimers, type Timers } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
+import { encodeRecordHead, recordHeadBytes, writeRecord } from './journal-format.ts';
 
 /** Bytes that go to one segment in one write and one fdatasync. */
 export class Batch {
@@ -27,13 +28,30 @@ export class Batch {
       this.buffers.push(bytes);
       return;
     }
-    if (!this.#chunk || this.#used + bytes.length > this.#chunk.length) {
-      this.#endChunk();
-      this.#chunk = this.#chunks.take(this.bytes > smallChunkBytes);
-      this.#taken.push(this.#chunk);
-    }
-    this.#chunk.set(bytes, this.#used);
+    this.#room(bytes.length).set(bytes, this.#used);
     this.#used += bytes.length;
+  }
+
+  /** A chunk that takes so many bytes at `#used`. */
+  #room(bytes: number): Buffer {
+    if (this.#chunk && this.#used + bytes <= this.#chunk.length) return this.#chunk;
+    this.#endChunk();
+    this.#chunk = this.#chunks.take(this.bytes > smallChunkBytes);
+    this.#taken.push(this.#chunk);
+    return this.#chunk;
+  }
+
+  /** One record of a session, with its head before it (journal-format.ts). Copies what is small; keeps a large entry, as `add` does. */
+  addRecord(sessionId: Uint8Array, entry: Buffer): void {
+    const bytes = recordHeadBytes + entry.length;
+    if (bytes > chunkBytes / 4) {
+      this.add(encodeRecordHead(sessionId, entry));
+      return this.add(entry);
+    }
+    this.bytes += bytes;
+    const chunk = this.#room(bytes);
+    writeRecord(sessionId, entry, chunk, this.#used);
+    this.#used += bytes;
   }
 
   /** Nothing is added after this. */

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { sessionIdBytes } from '../recording/session-id.ts';
 import { entryKinds } from '../recording/entry.ts';
 import { payloadAt } from '../recording/entry-codec.ts';
-import { readU64, writeU64 } from '../recording/field-codecs.ts';
+import { readU64, writeU32, writeU64 } from '../recording/field-codecs.ts';
 
 /**
  * A segment of the journal: header (64 bytes), then records, then zeros. All integers big-endian.
@@ -70,6 +70,15 @@ export function encodeRecordHead(sessionId: Uint8Array, entry: Uint8Array): Buff
   head.set(sessionId, 8);
   head.writeUInt32BE(crc32(entry, crc32(head.subarray(8))), 4);
   return head;
+}
+
+/** Head and entry, behind each other: the checksum is over both in one step. */
+export function writeRecord(sessionId: Uint8Array, entry: Uint8Array, to: Buffer, at: number): void {
+  const end = at + recordHeadBytes + entry.length;
+  writeU32(sessionIdBytes + entry.length, to, at);
+  to.set(sessionId, at + 8);
+  to.set(entry, at + recordHeadBytes);
+  writeU32(crc32(to.subarray(at + 8, end)), to, at + 4);
 }
 
 export function encodeMark(offset: number): Buffer {

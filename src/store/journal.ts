@@ -9,7 +9,6 @@ import { clearSegment, cutSegment, removeUnfinished, speaksOf } from './journal-
 import { extentGapBytes, extentsBefore, readExtents, type Extent } from './journal-extents.ts';
 import {
   encodeMark,
-  encodeRecordHead,
   encodeSegmentHeader,
   recordHeadBytes,
   segmentHeaderBytes,
@@ -105,15 +104,14 @@ export class Journal {
     return session;
   }
 
-  /** Takes an entry (and owns its buffer from now on). Not durable yet. Throws HOOP_RECORDER, and has then changed nothing. */
+  /** Takes an entry: copies a small one, and owns the buffer of a large one (64 KiB) from now on. Not durable yet. Throws HOOP_RECORDER, and has then changed nothing. */
   append(session: JournalSession, entry: Buffer, epoch = this.#epoch): void {
     if (epoch !== this.#epoch) throw this.#lastFailure!;
     const bytes = recordHeadBytes + entry.length;
     this.#commit.admit(bytes);
     const batch = this.#roomFor(bytes);
     const { segment, offset } = this.#at;
-    batch.add(encodeRecordHead(session.idBytes, entry));
-    batch.add(entry);
+    batch.addRecord(session.idBytes, entry);
     this.#at.offset += bytes;
     this.#remember(session, segment, offset, bytes);
     this.#commit.added(bytes);

@@ -1,4 +1,4 @@
-import { StreamReset, type Duplex } from '../shared/duplex.ts';
+import { StreamReset, written, type Duplex } from '../shared/duplex.ts';
 import { assert, ProtocolError } from '../shared/errors.ts';
 import { frameFlag } from './frame.ts';
 import { ReceiveQueue } from './receive-queue.ts';
@@ -21,7 +21,6 @@ export interface StreamHost {
   forget(stream: MuxStream): void;
 }
 
-const resolved: Promise<void> = Promise.resolve();
 const ignore = (): void => undefined;
 
 interface Waiter<T> {
@@ -81,7 +80,7 @@ export class MuxStream implements Duplex {
     if (this.#failure) return Promise.reject(this.#failure);
     if (this.#ended) return Promise.reject(new StreamReset('the stream was written to after its end'));
     if (this.#outgoing.length === 0) bytes = this.#send(bytes);
-    if (bytes.length === 0) return this.#drain?.promise ?? resolved;
+    if (bytes.length === 0) return this.#drain?.promise ?? written;
     this.#outgoing.push(bytes);
     if (this.#sendCredit > 0) this.#host.ready(this);
     return this.#drained();

@@ -18,20 +18,73 @@ const unitHeadBytes = 12;
 /** Smaller units are copied behind their head: one frame is cheaper than two. */
 const copiedBytesMax = 4096;
 
-/** One message of type `entry` for each, in one buffer: they leave in one write. */
-export function encodeWitnessEntries(sessionId: Uint8Array, entries: readonly Uint8Array[]): Buffer {
-  const headBytes = messageHeadBytes + sessionId.length;
-  const messages = Buffer.allocUnsafe(entries.reduce((sum, { length }) => sum + headBytes + length, 0));
-  let at = 0;
-  for (const entry of entries) {
-    messages[at] = witnessMessageTypes.entry;
-    messages.writeUInt32BE(sessionId.length + entry.length, at + 1);
-    messages.set(sessionId, at + messageHeadBytes);
-    messages.set(entry, at + headBytes);
-    at += headBytes + entry.length;
-  }
-  return messages;
+/** A message of type `entry`. */
+export function encodeWitnessEntry(sessionId: Uint8Array, entry: Uint8Array): Buffer {
+  const message = Buffer.allocUnsafe(messageHeadBytes + sessionId.length + entry.length);
+  writeEntryMessage(sessionId, entry, message, 0);
+  return message;
 }
+
+function writeEntryMessage(sessionId: Uint8Array, entry: Uint8Array, to: Buffer, at: number): number {
+  to[at] = witnessMessageTypes.entry;
+  const start = to.writeUInt32BE(sessionId.length + entry.length, at + 1);
+  to.set(sessionId, start);
+  to.set(entry, start + sessionId.length);
+  return start + sessionId.length + entry.length;
+}
+
+/**
+ * Messages of type `entry` of one session, made as the entries come and taken later, up to a mark: many leave in one write, and none has
+ * a buffer of its own.
+ */
+export class EntryMessages {
+  readonly #sessionId: Uint8Array;
+  #bytes: Buffer = Buffer.alloc(0);
+  /** What is there and was not taken. */
+  #start = 0;
+  #end = 0;
+  /** Taken before `#bytes`. */
+  #before = 0;
+
+  constructor(sessionId: Uint8Array) {
+    this.#sessionId = sessionId;
+  }
+
+  /** Copies the entry. */
+  add(entry: Uint8Array): void {
+    const needed = messageHeadBytes + this.#sessionId.length + entry.length;
+    if (this.#end + needed > this.#bytes.length) this.#makeRoom(needed);
+    this.#end = writeEntryMessage(this.#sessionId, entry, this.#bytes, this.#end);
+  }
+
+  /** Behind what was added so far. */
+  get mark(): number {
+    return this.#before + this.#end;
+  }
+
+  /** What stands before the mark and was not taken; the caller's, for good. */
+  take(mark: number): Buffer {
+    const end = mark - this.#before;
+    const messages = this.#bytes.subarray(this.#start, end);
+    this.#start = end;
+    return messages;
+  }
+
+  /** What was taken stays where it is: the transport may have it still. */
+  #makeRoom(needed: number): void {
+    const kept = this.#bytes.subarray(this.#start, this.#end);
+    const wanted = Math.min(Math.max(messagesBytesMin, this.#bytes.length * 2), messagesBytesMax);
+    this.#bytes = Buffer.allocUnsafeSlow(Math.max(wanted, 2 * kept.length + needed));
+    this.#bytes.set(kept);
+    this.#before += this.#start;
+    this.#start = 0;
+    this.#end = kept.length;
+  }
+}
+
+/** A session that says little has little memory; one that says much gets it in pieces that are cheap to come by. */
+const messagesBytesMin = 2 * 1024;
+const messagesBytesMax = 64 * 1024;
 
 export function encodeWitnessJson(value: unknown): Buffer {
   const body = Buffer.from(JSON.stringify(value));
@@ -46,43 +99,59 @@ export function encodeWitnessJson(value: unknown): Buffer {
  * be one, and with what `take` throws. It is on the way of every statement: one pause for a chunk, however many messages are in it.
  */
 export async function readWitnessMessages(stream: Duplex, take: (type: number, body: Buffer) => void): Promise<void> {
-  let held: Buffer = Buffer.alloc(0);
+  let held = nothing;
   for (let bytes = await stream.read(); bytes; bytes = await stream.read()) {
-    held = joined(held, bytes);
-    while (held.length >= messageHeadBytes) {
-      const length = held.readUInt32BE(1);
+    held = held.length === 0 ? asBuffer(bytes) : Buffer.concat([held, bytes]);
+    let at = 0;
+    while (held.length - at >= messageHeadBytes) {
+      const length = held.readUInt32BE(at + 1);
       if (length > limits.witnessMessageBytesMax) throw new StreamReset(`a witness message of ${length} bytes`);
-      const end = messageHeadBytes + length;
-      if (held.length < end) break;
-      take(held[0]!, held.subarray(messageHeadBytes, end));
-      held = held.subarray(end);
+      const start = at + messageHeadBytes;
+      if (held.length < start + length) break;
+      take(held[at]!, held.subarray(start, start + length));
+      at = start + length;
     }
+    held = at === held.length ? nothing : held.subarray(at);
   }
   if (held.length > 0) throw new StreamReset('a witness message was cut off');
 }
 
-/** The gateway's side: every write says which entry it needs; `told` sends the entries up to it first. */
-export function withSequence(stream: Duplex, told: () => { seq: number; sent: Promise<void> }): Duplex {
+/** What is sent to the witness before the bytes that it is the record of. */
+export interface Shower {
+  /** Sends what is durable and was not sent; undefined where that is nothing, or nothing has to be waited for. */
+  show(): Promise<void> | undefined;
+  /** Number of the last entry that was sent. */
+  readonly shownSeq: number;
+}
+
+/** The gateway's side: every write says which entry it needs; the entries up to it are sent first. */
+export function withSequence(stream: Duplex, shower: Shower): Duplex {
   return {
-    closed: stream.closed,
+    get closed() {
+      return stream.closed;
+    },
     read: () => stream.read(),
     end: () => stream.end(),
     reset: (reason) => stream.reset(reason),
-    async write(bytes) {
-      const { seq, sent } = told();
-      sent.catch(() => undefined);
-      const isCopied = bytes.length <= copiedBytesMax;
-      const unit = Buffer.allocUnsafe(unitHeadBytes + (isCopied ? bytes.length : 0));
-      unit.writeUInt32BE(bytes.length);
-      unit.writeUInt32BE(Math.floor(seq / 2 ** 32), 4);
-      unit.writeUInt32BE(seq >>> 0, 8);
-      if (isCopied) unit.set(bytes, unitHeadBytes);
-      const written = stream.write(unit);
-      written.catch(() => undefined); // where another write follows, that one rejects too
-      await (isCopied ? written : stream.write(bytes));
-      await sent;
+    write(bytes) {
+      const sent = shower.show();
+      const written = writeUnit(stream, shower.shownSeq, bytes);
+      return sent === undefined ? written : Promise.all([written, sent]).then(() => undefined);
     },
   };
+}
+
+function writeUnit(stream: Duplex, seq: number, bytes: Uint8Array): Promise<void> {
+  const isCopied = bytes.length <= copiedBytesMax;
+  const unit = Buffer.allocUnsafe(unitHeadBytes + (isCopied ? bytes.length : 0));
+  unit.writeUInt32BE(bytes.length);
+  unit.writeUInt32BE(Math.floor(seq / 2 ** 32), 4);
+  unit.writeUInt32BE(seq >>> 0, 8);
+  if (isCopied) unit.set(bytes, unitHeadBytes);
+  const written = stream.write(unit);
+  if (isCopied) return written;
+  written.catch(() => undefined); // the write that follows rejects too
+  return stream.write(bytes);
 }
 
 /**
@@ -90,33 +159,40 @@ export function withSequence(stream: Duplex, told: () => { seq: number; sent: Pr
  * promise rejects with ends the stream.
  */
 export function afterSequence(stream: Duplex, checked: (seq: number) => Promise<void> | undefined): Duplex {
-  let held: Buffer = Buffer.alloc(0);
+  let held = nothing;
+  let at = 0;
   let left = 0;
   const more = async (): Promise<boolean> => {
     const bytes = await stream.read();
-    if (bytes) held = joined(held, bytes);
-    return bytes !== null;
+    if (!bytes) return false;
+    held = at === held.length ? asBuffer(bytes) : Buffer.concat([held.subarray(at), bytes]);
+    at = 0;
+    return true;
   };
   const read = async (): Promise<Uint8Array | null> => {
     while (left === 0) {
-      while (held.length < unitHeadBytes) {
+      while (held.length - at < unitHeadBytes) {
         if (await more()) continue;
-        if (held.length === 0) return null;
+        if (held.length === at) return null;
         throw new StreamReset('the stream ended too early');
       }
-      left = held.readUInt32BE(0);
-      const due = checked(held.readUInt32BE(4) * 2 ** 32 + held.readUInt32BE(8));
-      held = held.subarray(unitHeadBytes);
+      left = held.readUInt32BE(at);
+      const due = checked(held.readUInt32BE(at + 4) * 2 ** 32 + held.readUInt32BE(at + 8));
+      at += unitHeadBytes;
       if (due) await due;
     }
-    if (held.length === 0 && !(await more())) throw new StreamReset('a unit of bytes was cut off');
-    const bytes = held.subarray(0, left);
-    held = held.subarray(bytes.length);
+    if (held.length === at && !(await more())) throw new StreamReset('a unit of bytes was cut off');
+    const end = Math.min(held.length, at + left);
+    const bytes = held.subarray(at, end);
     left -= bytes.length;
+    at = end;
+    if (at === held.length) [held, at] = [nothing, 0]; // what was read is not kept
     return bytes;
   };
   return {
-    closed: stream.closed,
+    get closed() {
+      return stream.closed;
+    },
     read,
     write: (bytes) => stream.write(bytes),
     end: () => stream.end(),
@@ -124,7 +200,7 @@ export function afterSequence(stream: Duplex, checked: (seq: number) => Promise<
   };
 }
 
-const joined = (held: Buffer, bytes: Uint8Array): Buffer => {
-  const added = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return held.length === 0 ? added : Buffer.concat([held, added]);
-};
+const nothing: Buffer = Buffer.alloc(0);
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -73,7 +73,7 @@ test('a control message', async () => {
 
 test('bytes that name the entry that they need', async () => {
   const [client, server] = muxPair();
-  const stream = withSequence(client.mux.open(), () => ({ seq: 7, sent: Promise.resolve() }));
+  const stream = withSequence(client.mux.open(), { shownSeq: 7, show: () => undefined });
   await stream.write(Buffer.from('SELECT 1'));
   stream.end();
   await new Promise((resolve) => setImmediate(resolve));

@@ -84,7 +84,7 @@ function entriesIn(dataDir: string, name: string): Place[] {
 }
 
 function entry(session: number, name: string): Buffer {
-  const previous = firstPrevious(Buffer.alloc(16, session));
+  const previous = firstPrevious(Buffer.alloc(16, session)).toString('latin1');
   return encodeEntry(
     { kind: 'note', name, facts: {} },
     { stream: 0, seq: 0, timeMicros: 1, salt: Buffer.alloc(16), previous },

@@ -11,7 +11,7 @@ function recorded(count: number, id = sessionId): Buffer[] {
   const chain = new SessionChain(id);
   return Array.from({ length: count }, (_, seq) => {
     const body = seq === 0 ? genesis : query(`select ${seq}`);
-    const entry = chain.next(seq === 0 ? 0 : 1, body, 1000 + seq, salt);
+    const entry = Buffer.from(chain.next(seq === 0 ? 0 : 1, body, 1000 + seq, salt));
     chain.accept(entry);
     return entry;
   });
@@ -68,7 +68,7 @@ describe('a chain', () => {
     const chain = new SessionChain(sessionId);
     const seal = { kind: 'seal' as const, reason: 'killed', entries: 2, statements: 0, errors: 0, streams: 0 };
     const entries = [genesis, seal, query('select 1')].map((body) => {
-      const entry = chain.next(0, body, 1, salt);
+      const entry = Buffer.from(chain.next(0, body, 1, salt));
       chain.accept(entry);
       return entry;
     });

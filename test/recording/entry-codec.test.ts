@@ -14,7 +14,7 @@ const place = {
   seq: 7,
   timeMicros: 1_790_000_000_000_001,
   salt: Buffer.alloc(16, 9),
-  previous: firstPrevious(Buffer.alloc(16)),
+  previous: firstPrevious(Buffer.alloc(16)).toString('latin1'),
 };
 const again = (body: EntryBody) => decodeEntry(encodeEntry(body, place)).body;
 

@@ -13,7 +13,7 @@ const sessionId = randomBytes(16);
 function entriesOf(texts: Buffer[]): { entries: Buffer[]; head: Uint8Array } {
   const chain = new SessionChain(sessionId);
   const entries = texts.map((text, seq) => {
-    const entry = chain.next(1, { ...query(''), text }, seq, randomBytes(16));
+    const entry = Buffer.from(chain.next(1, { ...query(''), text }, seq, randomBytes(16)));
     chain.accept(entry);
     return entry;
   });

@@ -279,7 +279,7 @@ it('shows a chain that was computed anew behind a changed payload: it is not the
     return entries.map((entry, at) => {
       const { header, body } = decodeEntry(entry);
       const salt = at === changedAt ? Buffer.alloc(16, 9) : entry.subarray(headerBytes, headerBytes + 16);
-      const forged = chain.next(header.stream, body, header.timeMicros, salt);
+      const forged = Buffer.from(chain.next(header.stream, body, header.timeMicros, salt));
       chain.accept(forged);
       return forged;
     });

@@ -132,7 +132,7 @@ function encoded(): { entries: Buffer[]; head: Uint8Array; vector: Vector } {
     entries: [],
   };
   bodies.forEach(([stream, body], seq) => {
-    const entry = chain.next(stream, body, startMicros + seq, Buffer.alloc(16, seq));
+    const entry = Buffer.from(chain.next(stream, body, startMicros + seq, Buffer.alloc(16, seq)));
     chain.accept(entry);
     entries.push(entry);
     const hex = (from: number, to?: number) => entry.subarray(from, to).toString('hex');

@@ -36,8 +36,9 @@ async function open(options: Partial<JournalOptions> = {}): Promise<Journal> {
 }
 
 function entry(text: string): Buffer {
-  const place = { stream: 0, seq: 0, timeMicros: 1, salt: Buffer.alloc(16), previous: firstPrevious(idOf(0)) };
-  return encodeEntry({ kind: 'note', name: text, facts: {} }, place);
+  const previous = firstPrevious(idOf(0)).toString('latin1');
+  const place = { stream: 0, seq: 0, timeMicros: 1, salt: Buffer.alloc(16), previous };
+  return Buffer.from(encodeEntry({ kind: 'note', name: text, facts: {} }, place));
 }
 
 const textOf = (bytes: Buffer) => bytes.subarray(114, bytes.length - 10).toString();

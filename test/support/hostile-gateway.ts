@@ -12,7 +12,7 @@ import {
 } from '../../src/shared/handshake.ts';
 import { handshakeVersion } from '../../src/shared/version.ts';
 import { readControl, writeControl } from '../../src/tunnel/control.ts';
-import { encodeWitnessEntries, withSequence } from '../../src/tunnel/witness-frame.ts';
+import { encodeWitnessEntry, withSequence } from '../../src/tunnel/witness-frame.ts';
 import { acceptWebSocket, type Connection } from '../../src/tunnel/websocket.ts';
 import { listen } from './tunnel.ts';
 
@@ -75,13 +75,13 @@ export class ShownSession {
   }
 
   entry(body: EntryBody): Buffer {
-    const entry = this.#chain.next(0, body, 1, new Uint8Array(16));
+    const entry = Buffer.from(this.#chain.next(0, body, 1, new Uint8Array(16)));
     this.#chain.accept(entry);
     return entry;
   }
 
   message(entry: Uint8Array): Buffer {
-    return encodeWitnessEntries(this.idBytes, [entry]);
+    return encodeWitnessEntry(this.idBytes, entry);
   }
 }
 
@@ -89,7 +89,7 @@ export const hashOf = (entry: Uint8Array): string => entryHash(entry).toString('
 
 /** Writes bytes that claim to be recorded up to an entry. */
 export const claiming = (stream: Duplex, seq: number): Duplex =>
-  withSequence(stream, () => ({ seq, sent: Promise.resolve() }));
+  withSequence(stream, { shownSeq: seq, show: () => undefined });
 
 /** Why the stream ended, or undefined where bytes came. */
 export const resetReason = (stream: Duplex): Promise<string | undefined> =>

@@ -36,7 +36,7 @@ export async function rewriteRecording(
   change(entries);
   const chain = new SessionChain(idBytes);
   const forged = entries.map(({ stream, body, timeMicros, salt }) => {
-    const entry = chain.next(stream, body, timeMicros, salt);
+    const entry = Buffer.from(chain.next(stream, body, timeMicros, salt));
     chain.accept(entry);
     return entry;
   });
