@@ -387,7 +387,7 @@ def fields_of(payload):
 class Session:
     """Walks one session's chain and compares it with what the log says of it."""
     def __init__(self, session_id, leaves, seen=()):
-        self.id, self.leaves, self.seen, self.hashes, self.erased = session_id, leaves, seen, [], []
+        self.id, self.leaves, self.seen, self.hashes, self.due, self.erased = session_id, leaves, seen, {}, 0, []
         self.ordinal = self.micros = None
         self.sealed = False
 
@@ -399,7 +399,7 @@ class Session:
         except Found as found:
             return found
         except (ValueError, struct.error, zlib.error, KeyError) as error:
-            return Found('ALTERED', len(self.hashes), str(error))
+            return Found('ALTERED', self.due, str(error))
 
     def contradiction(self):
         seen = {}
@@ -423,18 +423,18 @@ class Session:
         if headers.bytes != 92 * headers.entries:
             raise ValueError('the chain file has another length than its entries')
         previous = sha(b'hoop session v1\n', self.id)
-        for seq in range(headers.entries):
+        for _ in range(headers.entries):
             header, (length,) = headers.take(92), struct.unpack('>I', payloads.take(4))
             body = None if length == 0xffffffff else payloads.take(16 + length)
-            previous = self.follow(seq, header, body, previous)
+            previous = self.follow(self.due, header, body, previous)
         if not headers.entries:
             raise Found('TRUNCATED', 0, 'there is no entry')
         if headers.head != previous or payloads.taken != payloads.bytes:
             raise ValueError('the footer is another recording’s')
 
     def follow(self, seq, header, body, previous):
-        version, kind, flags, _, number, micros = struct.unpack('>BBHIQQ', header[:24])
-        if version != 1 or not 1 <= kind <= 13 or flags or max(number, micros) >= 2**53:
+        version, kind, further, _, number, micros = struct.unpack('>BBHIQQ', header[:24])
+        if version != 1 or not 1 <= kind <= 14 or (kind == 14) != (further > 0) or max(number, micros) >= 2**53:
             raise ValueError('no header of this version')
         if number > seq:
             raise Found('GAP', seq, 'entry %d stands here' % number)
@@ -452,16 +452,16 @@ class Session:
                 raise Found('ALTERED', 0, 'the genesis entry is another session’s')
             self.ordinal, self.micros = struct.unpack('>Q', fields[72])[0], micros
         self.sealed = kind == 12
-        self.hashes.append(sha(b'hoop entry v1\n', header))
-        return self.hashes[-1]
+        self.hashes[seq], self.due = sha(b'hoop entry v1\n', header), seq + 1 + further
+        return self.hashes[seq]
 
     def compared_with_seen(self):
         for seq, digest, sealed in self.seen:
-            if seq >= len(self.hashes):
-                return [Found('TRUNCATED', len(self.hashes), 'the agent has seen entry %d' % seq)]
-            if self.hashes[seq] != digest:
+            if seq >= self.due:
+                return [Found('TRUNCATED', self.due, 'the agent has seen entry %d' % seq)]
+            if self.hashes.get(seq) != digest:
                 return [Found('ALTERED', seq, 'it, or one before it, is not the one that the agent has seen')]
-            if sealed and len(self.hashes) > seq + 1:
+            if sealed and self.due > seq + 1:
                 return [Found('ALTERED', seq + 1, 'the agent has seen the seal before it')]
         return []
 
@@ -473,14 +473,14 @@ class Session:
             return Found('ALTERED', 0, 'another ordinal')
         for leaf in self.leaves:
             seq = 0 if leaf.kind == 'open' else leaf.number
-            if leaf.kind in ANCHORS and seq >= len(self.hashes):
-                return Found('TRUNCATED', len(self.hashes), 'the log has entry %d' % seq)
-            if leaf.kind in ANCHORS and self.hashes[seq] != leaf.digest:
+            if leaf.kind in ANCHORS and seq >= self.due:
+                return Found('TRUNCATED', self.due, 'the log has entry %d' % seq)
+            if leaf.kind in ANCHORS and self.hashes.get(seq) != leaf.digest:
                 return Found('ALTERED', seq, 'it, or one before it, is not the one that was logged')
         end = next((leaf for leaf in self.leaves if leaf.kind in ('close', 'interrupted')), None)
         if not end:
             return Found('VALID_OPEN', why='the log has no end of this session yet')
-        if len(self.hashes) > end.number + 1:
+        if self.due > end.number + 1:
             return Found('ALTERED', end.number + 1, 'the log has ended before it')
         if not self.sealed:
             return Found('ALTERED', end.number, 'the log says that it is the seal')

@@ -43,7 +43,7 @@ class Watched implements Seen {
   }
 
   get seq(): number {
-    return this.chain.seq - 1;
+    return this.chain.lastSeq;
   }
 
   get hash(): Uint8Array {

@@ -166,7 +166,8 @@ export class ClientStream {
     this.#decoder = protocol.createDecoder({ sink: record, clock, messageBytesMax, greeting, credential, ...policy });
     await this.#client.write(greet(greeting, this.#cancelKey));
     const client = prefixed(leftover, ahead.client);
-    const end = await relay({ client, resource: duplex, decoder: this.#decoder, durable, held });
+    const { together } = record;
+    const end = await relay({ client, resource: duplex, decoder: this.#decoder, together, durable, held });
     return end.reason;
   }
 

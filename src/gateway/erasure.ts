@@ -1,6 +1,6 @@
 import { checkedEntries } from '../recording/chain.ts';
 import { decodeHeader, headerBytes } from '../recording/entry-codec.ts';
-import { entriesOfStatement } from '../recording/statement-entries.ts';
+import { entriesOfStatement, type Saying } from '../recording/statement-entries.ts';
 import { parseSessionId } from '../recording/session-id.ts';
 import { UserError } from '../shared/errors.ts';
 import type { Archive, ArchivedRecording } from '../store/archive.ts';
@@ -21,25 +21,25 @@ export interface ErasureParts {
 export interface ErasureOrder {
   session: string;
   seq: number;
-  /** This entry and no other, in the place of the whole statement. */
+  /** This number's entry and no other, in the place of the whole statement. */
   only: boolean;
   by: string;
 }
 
-/** Erases what a statement said, after the log has it that it will be erased; the entries' numbers. */
+/** Erases what a statement said, after the log has it that it will be erased; the numbers of all that is gone. */
 export async function eraseStatement(parts: ErasureParts, order: ErasureOrder): Promise<number[]> {
   const recording = await recordingToErase(parts, order.session);
   const idBytes = Buffer.from(parseSessionId(order.session)!);
-  const entries = await wantedEntries(parts.archive, recording, order);
+  const { entries, events } = await wantedEntries(parts.archive, recording, order);
   const commitments = await commitmentsOf(parts.archive, recording, entries);
   const logged = parts.log.sessions.get(idBytes)?.erasedEntries;
-  parts.registry.erasing(order.session, entries, order.by);
+  parts.registry.erasing(order.session, events, order.by);
   await parts.log.announce(
     'erased',
     commitments.filter(({ number }) => !logged?.has(number)).map((leaf) => ({ subject: idBytes, ...leaf })),
   );
   await clearEntries(parts, recording, entries);
-  return entries;
+  return events;
 }
 
 /**
@@ -91,18 +91,18 @@ async function wantedEntries(
   archive: Archive,
   recording: ArchivedRecording,
   { seq, only }: ErasureOrder,
-): Promise<number[]> {
-  const found = await entriesOfStatement(archive.read(recording), seq);
+): Promise<Saying> {
+  const found = await entriesOfStatement(archive.read(recording), seq, only);
   if (found === undefined)
     throw new UserError('HOOP_NOT_FOUND', `session ${recording.id} has no entry ${seq}`, {
       next: `\`hoop replay ${recording.id}\` shows the numbers`,
     });
-  const { kind, entries } = found;
+  const { kind } = found;
   if (kind === 'genesis' || kind === 'interrupted' || kind === 'seal')
     throw new UserError('HOOP_USAGE', `entry ${seq} says what the recording is (${kind}) and cannot be erased`, {
       next: 'name an entry that somebody caused: a statement, its data, its outcome',
     });
-  return only ? [seq] : entries;
+  return found;
 }
 
 async function commitmentsOf(

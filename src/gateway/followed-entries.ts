@@ -1,4 +1,4 @@
-import { decodeHeader } from '../recording/entry-codec.ts';
+import { eventsOf, seqOf } from '../recording/entry-codec.ts';
 import type { SessionRecorder } from './session-recorder.ts';
 
 /** Entries that wait for a reader who is slower than the session; past it he reads on from disk. */
@@ -29,12 +29,11 @@ export async function* followedEntries(followed: Followed, signal: AbortSignal):
       const isLast = queue.isOver;
       const waiting = queue.take();
       if (!isLast) await session.durable();
-      const isBehind = waiting.length === 0 || decodeHeader(waiting[0]!).seq > next;
+      const isBehind = waiting.length === 0 || seqOf(waiting[0]!) > next;
       for await (const entry of isBehind ? read() : waiting) {
         if (signal.aborted) return;
-        const { seq } = decodeHeader(entry);
-        if (seq < next) continue;
-        next = seq + 1;
+        if (seqOf(entry) < next) continue;
+        next = seqOf(entry) + eventsOf(entry);
         yield entry;
       }
       if (isLast || (session.head.isSeal && next > session.head.seq)) return;

@@ -1,5 +1,6 @@
 import { checkedEntries, ChainFault } from '../recording/chain.ts';
-import { decodeEntry } from '../recording/entry-codec.ts';
+import { decodeEvents } from '../recording/entry-codec.ts';
+import type { Entry } from '../recording/entry.ts';
 import { parseSessionId } from '../recording/session-id.ts';
 import type { Clock } from '../shared/clock.ts';
 import { UserError } from '../shared/errors.ts';
@@ -51,9 +52,10 @@ async function recoverSession(session: JournalSession, parts: RecoveryParts, rec
   const recorder = new SessionRecorder(session.idBytes, parts);
   try {
     for await (const encoded of parts.journal.read(session)) {
-      const entry = decodeEntry(encoded);
-      recorder.follow(encoded, entry);
-      if (entry.body.kind === 'genesis') recovered.ordinal = Math.max(recovered.ordinal, entry.body.ordinal);
+      const events = decodeEvents(encoded);
+      recorder.follow(encoded, events);
+      const [{ body }] = events as [Entry];
+      if (body.kind === 'genesis') recovered.ordinal = Math.max(recovered.ordinal, body.ordinal);
     }
   } catch (error) {
     if (!isDamage(error)) throw error;

@@ -7,6 +7,8 @@ export interface RelayParts {
   client: Duplex;
   resource: Duplex;
   decoder: Decoder;
+  /** What is appended while `act` runs is one entry of the record, as far as it fits in one: what came of one chunk. */
+  together: <Result>(act: () => Result) => Result;
   /** Resolves when everything that the decoder appended so far is fsynced; rejects when that can no longer be. */
   durable: () => Promise<void>;
   held: HeldBudget;
@@ -21,7 +23,7 @@ export interface RelayParts {
  *
  * Resolves with the reason of the end; rejects when a side was reset or the record failed. The caller closes both sides.
  */
-export async function relay({ client, resource, decoder, durable, held }: RelayParts): Promise<StreamEnd> {
+export async function relay({ client, resource, decoder, together, durable, held }: RelayParts): Promise<StreamEnd> {
   let end = null as StreamEnd | null;
 
   /** Undefined where nothing has to be waited for. Order of appends = order of forwarding: all waiters of one fsync resume in order. */
@@ -44,7 +46,7 @@ export async function relay({ client, resource, decoder, durable, held }: RelayP
   const fromClient = async (): Promise<void> => {
     while (!end) {
       const bytes = await client.read();
-      const carried = carry(bytes ? decoder.client(bytes) : decoder.clientEnded());
+      const carried = carry(together(() => (bytes ? decoder.client(bytes) : decoder.clientEnded())));
       if (carried) await carried;
       if (bytes) continue;
       resource.end(); // half-close: answers still come
@@ -55,7 +57,7 @@ export async function relay({ client, resource, decoder, durable, held }: RelayP
   const fromResource = async (): Promise<void> => {
     while (!end) {
       const bytes = await resource.read();
-      const carried = carry(bytes ? decoder.resource(bytes) : decoder.resourceEnded());
+      const carried = carry(together(() => (bytes ? decoder.resource(bytes) : decoder.resourceEnded())));
       if (carried) await carried;
       if (bytes) continue;
       end ??= { by: 'resource', reason: 'resource-closed' };

@@ -1,10 +1,11 @@
 import type { Event, EventSink, Sequence } from '../protocol/event.ts';
 import { SessionChain } from '../recording/chain.ts';
 import type { Entry, EntryBody } from '../recording/entry.ts';
+import { EventGroup } from '../recording/event-group.ts';
 import type { Genesis } from '../recording/genesis.ts';
 import { SessionLedger, type SessionCounters } from '../recording/ledger.ts';
 import type { Clock } from '../shared/clock.ts';
-import { UserError } from '../shared/errors.ts';
+import { assert, UserError } from '../shared/errors.ts';
 import type { Journal, JournalSession } from '../store/journal.ts';
 import type { Sealer } from './sealer.ts';
 
@@ -25,6 +26,8 @@ export interface StreamFacts {
 
 /** Where one stream's decoder puts its events. */
 export interface StreamRecorder extends EventSink {
+  /** What `act` appends is one entry as far as it fits in one, and is appended when `act` returns or throws. */
+  together<Result>(act: () => Result): Result;
   /** Ends the stream in the record; statements without an outcome become `unknown`. Idempotent, never throws. */
   close(reason: string): void;
 }
@@ -41,6 +44,9 @@ export class SessionRecorder {
   #sealed = false;
   #lastMicros = 0;
   readonly #followers = new Set<(entry: Buffer) => void>();
+  /** The stream whose step is gathered now. */
+  #open: number | undefined;
+  readonly #group = new EventGroup();
 
   constructor(idBytes: Uint8Array, parts: SessionRecorderParts) {
     this.#parts = parts;
@@ -55,7 +61,7 @@ export class SessionRecorder {
 
   /** The last entry that was appended. */
   get head(): { seq: number; hash: Uint8Array; isSeal: boolean } {
-    return { seq: this.#chain.seq - 1, hash: this.#chain.head, isSeal: this.#sealed };
+    return { seq: this.#chain.lastSeq, hash: this.#chain.head, isSeal: this.#sealed };
   }
 
   /** Live: the same object for the life of the session. */
@@ -80,11 +86,13 @@ export class SessionRecorder {
     return timeMicros;
   }
 
-  /** Goes on behind an entry that is recorded already (recovery). Throws ChainFault, RangeError. */
-  follow(encoded: Uint8Array, { header, body }: Entry): void {
+  /** Goes on behind an entry that is recorded already (recovery), with the events that it holds. Throws ChainFault, RangeError. */
+  follow(encoded: Uint8Array, events: readonly Entry[]): void {
     this.#chain.follow(encoded);
-    this.#ledger.add(header.seq, header.stream, body);
-    this.#sealed = body.kind === 'seal';
+    for (const { header, body } of events) {
+      this.#ledger.add(header.seq, header.stream, body);
+      this.#sealed = body.kind === 'seal';
+    }
   }
 
   get isSealed(): boolean {
@@ -98,6 +106,7 @@ export class SessionRecorder {
     this.#append(ordinal, { kind: 'stream-open', facts });
     return {
       append: (event: Event): Sequence => this.#append(ordinal, event),
+      together: (act) => this.#together(ordinal, act),
       close: (reason) => {
         if (this.#sealed || !this.#ledger.openStreams.has(ordinal)) return;
         try {
@@ -142,7 +151,7 @@ export class SessionRecorder {
 
   async #finish(reason: string, interrupted: boolean): Promise<void> {
     if (interrupted && !this.#ledger.interrupted)
-      this.#append(0, { kind: 'interrupted', lastDurable: this.#chain.seq - 1 });
+      this.#append(0, { kind: 'interrupted', lastDurable: this.#chain.lastSeq });
     for (const stream of this.#ledger.openStreams) this.#closeStream(stream, reason);
     this.#answerUnknown(() => true);
     this.#append(0, { kind: 'seal', reason, entries: this.#chain.seq + 1, ...this.#ledger.counters });
@@ -161,20 +170,63 @@ export class SessionRecorder {
       if (which(stream)) this.#append(stream, { kind: 'outcome', of, status: 'unknown' });
   }
 
-  #append(stream: number, body: EntryBody, timeMicros = this.#parts.clock.nowMicros()): Sequence {
+  #together<Result>(stream: number, act: () => Result): Result {
+    assert(this.#open === undefined, 'one step at a time');
+    this.#open = stream;
+    try {
+      return act();
+    } finally {
+      this.#open = undefined;
+      this.#appendGroup(stream);
+    }
+  }
+
+  #append(stream: number, body: EntryBody, timeMicros?: number): Sequence {
     if (this.#sealed) {
       throw new UserError('HOOP_SESSION_ENDED', `the recording of session ${this.id} is sealed`, {
         next: 'open a new session',
       });
     }
+    if (this.#open !== undefined) {
+      assert(this.#open === stream, 'a step is one stream’s');
+      if (this.#gathers(stream, body)) return this.#chain.seq + this.#group.events.length - 1;
+    }
+    return this.#appendAlone(stream, body, timeMicros);
+  }
+
+  /** False for what cannot be part of a group; what was gathered before it is appended then. */
+  #gathers(stream: number, body: EntryBody): boolean {
+    if (this.#group.add(body)) return true;
+    this.#appendGroup(stream);
+    return this.#group.add(body);
+  }
+
+  #appendAlone(stream: number, body: EntryBody, timeMicros = this.#parts.clock.nowMicros()): Sequence {
     const entry = this.#chain.next(stream, body, timeMicros, this.#parts.salts());
-    this.#parts.journal.append(this.#journalSession, entry, this.#epoch);
     const sequence = this.#chain.seq;
-    this.#chain.accept(entry);
+    this.#appendEntry(entry, timeMicros);
     this.#ledger.add(sequence, stream, body);
+    return sequence;
+  }
+
+  #appendGroup(stream: number): void {
+    const group = this.#group;
+    if (group.events.length === 0) return;
+    try {
+      const timeMicros = this.#parts.clock.nowMicros();
+      let sequence = this.#chain.seq;
+      this.#appendEntry(this.#chain.nextGroup(stream, group, timeMicros, this.#parts.salts()), timeMicros);
+      for (const event of group.events) this.#ledger.add(sequence++, stream, event);
+    } finally {
+      group.clear();
+    }
+  }
+
+  #appendEntry(entry: Buffer, timeMicros: number): void {
+    this.#parts.journal.append(this.#journalSession, entry, this.#epoch);
+    this.#chain.accept(entry);
     this.#lastMicros = timeMicros;
     this.#parts.onAppended?.(this.id, entry);
     if (this.#followers.size > 0) for (const follower of this.#followers) follower(entry);
-    return sequence;
   }
 }

@@ -1,4 +1,4 @@
-import { headerBytes, kindOf } from '../recording/entry-codec.ts';
+import { headerBytes, kindsIn, seqOf } from '../recording/entry-codec.ts';
 import type { EntryKind } from '../recording/entry.ts';
 import { parseSessionId } from '../recording/session-id.ts';
 import type { Duplex } from '../shared/duplex.ts';
@@ -123,18 +123,26 @@ export class WitnessFeed {
   }
 }
 
+/** How far entries go: their count, the number of the last, and where its message ends. */
+interface Extent {
+  readonly entries: number;
+  readonly seq: number;
+  readonly mark: number;
+}
+
+const nothing: Extent = { entries: 0, seq: -1, mark: 0 };
+
 /** One session's entries on their way to the witness: those that are durable, in order, before the bytes that they are the record of. */
 export class SessionWitness implements Shower {
   readonly #send: (messages: Buffer) => Promise<void>;
   #messages: EntryMessages | undefined;
-  #appended = 0;
-  /** Entries that are durable, and where their messages end. */
-  #durable = { entries: 0, mark: 0 };
-  /** The same of those that will be when a promise resolves which somebody waits for. */
-  #due: { entries: number; mark: number } | undefined;
+  #appended = nothing;
+  #durable = nothing;
+  /** What will be durable when a promise resolves which somebody waits for. */
+  #due: { upTo: Extent } | undefined;
   #awaited: Promise<void> | undefined;
   #noted: Promise<void> | undefined;
-  #shown = 0;
+  #shown = nothing;
 
   constructor(send: (messages: Buffer) => Promise<void>) {
     this.#send = send;
@@ -143,45 +151,47 @@ export class SessionWitness implements Shower {
   /** Takes every entry as it is appended: whole, or its header. Copies it. */
   add(id: string, entry: Buffer): void {
     this.#messages ??= new EntryMessages(parseSessionId(id)!);
-    const isShown = shownWhole.has(kindOf(entry)) && entry.length <= limits.witnessPayloadBytesMax;
+    const isShown =
+      entry.length <= limits.witnessPayloadBytesMax && kindsIn(entry).some((kind) => shownWhole.has(kind));
     this.#messages.add(isShown ? entry : entry.subarray(0, headerBytes));
-    this.#appended++;
+    this.#appended = { entries: this.#appended.entries + 1, seq: seqOf(entry), mark: this.#messages.mark };
   }
 
   /** `durable`: resolves when all that was appended so far is. What it resolves for may be shown then. */
   after(durable: Promise<void>): Promise<void> {
-    const due = { entries: this.#appended, mark: this.#messages?.mark ?? 0 };
+    const known = this.#due;
     // All who wait for one flush wait for one promise, so that it is noted once; the last of them knows most.
-    if (this.#awaited === durable && this.#due) {
-      Object.assign(this.#due, due);
+    if (this.#awaited === durable && known) {
+      known.upTo = this.#appended;
       return this.#noted!;
     }
+    const due = { upTo: this.#appended };
     this.#awaited = durable;
     this.#due = due;
     this.#noted = durable.then(() => this.#becameDurable(due));
     return this.#noted;
   }
 
-  #becameDurable(due: { entries: number; mark: number }): void {
+  #becameDurable(due: { upTo: Extent }): void {
     if (due === this.#due) this.#due = undefined;
-    if (due.entries > this.#durable.entries) this.#durable = due;
+    if (due.upTo.entries > this.#durable.entries) this.#durable = due.upTo;
     // What nothing is forwarded after (answers to one long statement) must not pile up here.
-    if (this.#durable.entries - this.#shown >= limits.witnessEntries) this.show()?.catch(() => undefined);
+    if (this.#durable.entries - this.#shown.entries >= limits.witnessEntries) this.show()?.catch(() => undefined);
   }
 
   get shownSeq(): number {
-    return this.#shown - 1;
+    return this.#shown.seq;
   }
 
   show(): Promise<void> | undefined {
-    if (this.#durable.entries === this.#shown) return undefined;
-    this.#shown = this.#durable.entries;
+    if (this.#durable.entries === this.#shown.entries) return undefined;
+    this.#shown = this.#durable;
     return this.#send(this.#messages!.take(this.#durable.mark));
   }
 
   /** All that was appended is durable, the seal too. The link may be gone already. */
   showEnd(): void {
-    this.#durable = { entries: this.#appended, mark: this.#messages?.mark ?? 0 };
+    this.#durable = this.#appended;
     this.show()?.catch(() => undefined);
   }
 

@@ -2,23 +2,28 @@ import { UserError } from '../shared/errors.ts';
 import {
   checkHeader,
   commitmentHolds,
-  decodeEntry,
+  decodeEvents,
   decodeHeader,
   encodeEntry,
+  encodeGroup,
   entryHashCharacters,
+  eventsOf,
   firstPrevious,
   followsFrom,
   headerBytes,
   seqOf,
   timeOf,
+  type EntryPlace,
 } from './entry-codec.ts';
 import type { Entry, EntryBody } from './entry.ts';
+import type { EventGroup } from './event-group.ts';
 
 /** The growing end of one session's chain. */
 export class SessionChain {
   /** A character a byte. */
   #head: string;
   #seq = 0;
+  #lastSeq = -1;
   #timeMicros = 0;
 
   constructor(sessionId: Uint8Array) {
@@ -40,24 +45,32 @@ export class SessionChain {
     return this.#seq;
   }
 
+  /** Number of the last entry; of a group that of its first event. */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
   /**
    * The next entry, encoded, and good until any chain's next one; the chain moves on only with `accept`, once the entry is appended.
    */
   next(stream: number, body: EntryBody, timeMicros: number, salt: Uint8Array): Buffer {
-    const place = {
-      stream,
-      seq: this.#seq,
-      timeMicros: Math.max(timeMicros, this.#timeMicros),
-      previous: this.#head,
-      salt,
-    };
-    this.#timeMicros = place.timeMicros;
-    return encodeEntry(body, place);
+    return encodeEntry(body, this.#place(stream, timeMicros, salt));
+  }
+
+  /** The same for the events of one step. */
+  nextGroup(stream: number, group: EventGroup, timeMicros: number, salt: Uint8Array): Buffer {
+    return encodeGroup(group, this.#place(stream, timeMicros, salt));
+  }
+
+  #place(stream: number, timeMicros: number, salt: Uint8Array): EntryPlace {
+    this.#timeMicros = Math.max(timeMicros, this.#timeMicros);
+    return { stream, seq: this.#seq, timeMicros: this.#timeMicros, previous: this.#head, salt };
   }
 
   accept(entry: Uint8Array): void {
     this.#head = entryHashCharacters(entry);
-    this.#seq++;
+    this.#lastSeq = this.#seq;
+    this.#seq += eventsOf(entry);
   }
 
   /** Goes on where recorded entries end; of one that was erased, the header is enough. Throws `ChainFault` when the entry does not follow. */
@@ -97,8 +110,16 @@ function faultOf(entry: Uint8Array, seq: number, head: string): string | undefin
 /** A sealed recording has the header alone of an entry whose payload was erased. Whether that was logged, `verify` says. */
 const isErased = (entry: Uint8Array): boolean => entry.length === headerBytes;
 
-const decoded = (entry: Uint8Array): Entry =>
-  isErased(entry) ? { header: decodeHeader(entry), body: { kind: 'erased' } } : decodeEntry(entry);
+const decoded = (entry: Uint8Array): Entry[] => (isErased(entry) ? erasedEvents(entry) : decodeEvents(entry));
+
+/** Of which nothing more is known than that they were. */
+function erasedEvents(entry: Uint8Array): Entry[] {
+  const header = decodeHeader(entry);
+  return Array.from({ length: header.events }, (_, index) => ({
+    header: { ...header, seq: header.seq + index },
+    body: { kind: 'erased' },
+  }));
+}
 
 export type ChainVerdict =
   | { ok: true; entries: number; head: Uint8Array; sealed: boolean }
@@ -115,7 +136,7 @@ export async function checkChain(
     for await (const entry of entries) {
       if (sealed) throw new ChainFault(chain.seq, 'stands after the seal');
       chain.follow(entry);
-      const { header } = decoded(entry);
+      const { header } = decoded(entry)[0]!;
       if ((header.seq === 0) !== (header.kind === 'genesis'))
         throw new ChainFault(header.seq, 'misplaced genesis entry');
       sealed = header.kind === 'seal';
@@ -142,23 +163,22 @@ export async function* checkedEntries(
     try {
       if (!fault) chain.follow(entry);
       else if (!isErased(entry) && !commitmentHolds(entry)) continue;
-      yield decoded(entry);
+      yield* decoded(entry);
     } catch (error) {
       if (error instanceof RangeError) fault ??= new ChainFault(chain.seq, error.message);
       else if (error instanceof ChainFault) fault = error;
       else throw error;
-      const intact = decodedIfIntact(entry);
-      if (intact) yield intact;
+      yield* decodedIfIntact(entry);
     }
   }
   if (fault) throw damaged(session.id, fault);
 }
 
-function decodedIfIntact(entry: Uint8Array): Entry | undefined {
+function decodedIfIntact(entry: Uint8Array): Entry[] {
   try {
-    return commitmentHolds(entry) ? decodeEntry(entry) : undefined;
+    return commitmentHolds(entry) ? decodeEvents(entry) : [];
   } catch {
-    return undefined;
+    return [];
   }
 }
 

@@ -1,14 +1,9 @@
 import { assert } from '../shared/errors.ts';
 import { digestBytes, domains, sha256Characters, sha256Of } from './digest.ts';
-import {
-  entryKinds,
-  entryVersion,
-  type EntryBody,
-  type EntryHeader,
-  type EntryKind,
-  type WholeEntry,
-} from './entry.ts';
-import { readU64, writeU32, writeU64 } from './field-codecs.ts';
+import { entryVersion, type EntryBody, type EntryHeader, type EntryKind, type WholeEntry } from './entry.ts';
+import { kindNamed, kindNumbers } from './entry-kinds.ts';
+import { readGroup, type EventGroup } from './event-group.ts';
+import { readU64, writeU16, writeU32, writeU64 } from './field-codecs.ts';
 import { fieldsOf, readFields } from './fields.ts';
 import { payloadBytes, writePayload } from './payload.ts';
 import { ViewsByLength } from './views-by-length.ts';
@@ -18,7 +13,7 @@ import { ViewsByLength } from './views-by-length.ts';
  *
  *   0  format version u8 = 1      16  time u64, µs since 1970
  *   1  kind u8                    24  payload length u32
- *   2  flags u16 = 0              28  payload commitment, 32 bytes
+ *   2  further events u16         28  payload commitment, 32 bytes
  *   4  stream u32                 60  previous entry's hash, 32 bytes
  *   8  seq u64                    92  (end of header) salt, 16 bytes, then the payload
  */
@@ -51,8 +46,6 @@ export interface EntryPlace {
   salt: Uint8Array;
 }
 
-const kindNumbers = Object.fromEntries(entryKinds.map((kind, index) => [kind, index + 1])) as Record<EntryKind, number>;
-
 /** Most entries are at most this long: they are encoded in the same memory, one after the other. */
 const sharedBytes = 4096;
 const shared = Buffer.alloc(sharedBytes);
@@ -66,21 +59,36 @@ const sharedCommitted = new ViewsByLength(shared, committedFrom);
  * has memory of its own.
  */
 export function encodeEntry(body: EntryBody, place: EntryPlace): Buffer {
-  const bytes = payloadAt + payloadBytes(body);
-  const isShared = bytes <= sharedBytes;
-  const entry = isShared ? sharedEntries.ofLength(bytes) : Buffer.allocUnsafe(bytes);
+  const entry = roomFor(payloadBytes(body));
   const end = writePayload(body, entry, payloadAt);
-  assert(end === bytes, 'a payload has the length that was measured');
+  assert(end === entry.length, 'a payload has the length that was measured');
+  return finish(entry, kindNumbers[body.kind], 1, place);
+}
+
+/** The same for the events of one step, of which there is at least one. */
+export function encodeGroup(group: EventGroup, place: EntryPlace): Buffer {
+  const entry = roomFor(group.payloadBytes);
+  group.writePayload(entry, payloadAt);
+  return finish(entry, kindNumbers[group.kind], group.events.length, place);
+}
+
+function roomFor(payloadBytes: number): Buffer {
+  const bytes = payloadAt + payloadBytes;
+  return bytes <= sharedBytes ? sharedEntries.ofLength(bytes) : Buffer.allocUnsafe(bytes);
+}
+
+/** Salt, commitment and header of an entry whose payload is there. */
+function finish(entry: Buffer, kind: number, events: number, place: EntryPlace): Buffer {
+  const bytes = entry.length;
   entry.set(place.salt, headerBytes);
   // The domain stands for a moment where the header's end will be, so that domain ‖ salt ‖ payload is hashed without a copy.
   entry.set(domains.payload, committedFrom);
   const commitment = sha256Characters(
-    isShared ? sharedCommitted.ofLength(bytes - committedFrom) : entry.subarray(committedFrom),
+    bytes <= sharedBytes ? sharedCommitted.ofLength(bytes - committedFrom) : entry.subarray(committedFrom),
   );
   entry[0] = entryVersion;
-  entry[1] = kindNumbers[body.kind];
-  entry[2] = 0; // flags
-  entry[3] = 0;
+  entry[1] = kind;
+  writeU16(events - 1, entry, 2);
   writeU32(place.stream, entry, 4);
   writeU64(place.seq, entry, 8);
   writeU64(place.timeMicros, entry, 16);
@@ -98,6 +106,7 @@ export function decodeHeader(bytes: Uint8Array): EntryHeader {
     kind: kindOf(from),
     stream: from.readUInt32BE(4),
     seq: readU64(from, 8),
+    events: eventsOf(from),
     timeMicros: readU64(from, 16),
     payloadBytes: from.readUInt32BE(24),
     commitment: from.subarray(commitmentAt, previousAt),
@@ -109,24 +118,47 @@ export function decodeHeader(bytes: Uint8Array): EntryHeader {
 export function checkHeader(bytes: Uint8Array): void {
   if (bytes.length < headerBytes) throw new RangeError(`${bytes.length} bytes where a header of ${headerBytes} is due`);
   if (bytes[0] !== entryVersion) throw new RangeError(`format version ${bytes[0]} is not known`);
-  if (entryKinds[bytes[1]! - 1] === undefined) throw new RangeError(`kind ${bytes[1]} is not known`);
-  if (bytes[2] !== 0 || bytes[3] !== 0) throw new RangeError('flags are not known');
+  const kind = kindNamed(bytes[1]!);
+  if (kind === undefined) throw new RangeError(`kind ${bytes[1]} is not known`);
+  if ((kind === 'group') === (eventsOf(bytes) === 1)) throw new RangeError(`${kind} with ${eventsOf(bytes)} events`);
 }
 
 /** Of an encoded entry whose header was checked or made here. */
-export const kindOf = (entry: Uint8Array): EntryKind => entryKinds[entry[1]! - 1]!;
+export const kindOf = (entry: Uint8Array): EntryKind => kindNamed(entry[1]!)!;
+/** How many sequence numbers it has. */
+export const eventsOf = (entry: Uint8Array): number => entry[2]! * 0x100 + entry[3]! + 1;
 export const seqOf = (entry: Uint8Array): number => readU64(entry, 8);
 export const timeOf = (entry: Uint8Array): number => readU64(entry, 16);
 
-/** Reads a whole entry; the body shares memory with `bytes`. Does not check hashes: chain.ts does. */
+/** Reads a whole entry of one event; the body shares memory with `bytes`. Does not check hashes: chain.ts does. Throws RangeError. */
 export function decodeEntry(bytes: Uint8Array): WholeEntry {
+  const [entry, further] = decodeEvents(bytes);
+  if (further) throw new RangeError('a group where one event is due');
+  return entry!;
+}
+
+/** The same of any entry: its events in order, each with its own number. */
+export function decodeEvents(bytes: Uint8Array): WholeEntry[] {
   const header = decodeHeader(bytes);
   const payload = asBuffer(bytes).subarray(payloadAt);
   if (payload.length !== header.payloadBytes) {
     throw new RangeError(`the payload has ${payload.length} bytes, its header says ${header.payloadBytes}`);
   }
-  const body = { kind: header.kind, ...readFields(fieldsOf(header.kind), payload) } as unknown as EntryBody;
-  return { header, body };
+  if (header.kind !== 'group') return [{ header, body: readBody(header.kind, payload) }];
+  return readGroup(payload, header.events).map((event, index) => ({
+    header: { ...header, kind: event.kind, seq: header.seq + index },
+    body: readBody(event.kind, event.payload),
+  }));
+}
+
+const readBody = (kind: EntryKind, payload: Buffer): EntryBody =>
+  ({ kind, ...readFields(fieldsOf(kind), payload) }) as unknown as EntryBody;
+
+/** Of an entry that was checked or made here: what its events are. */
+export function kindsIn(entry: Uint8Array): EntryKind[] {
+  const kind = kindOf(entry);
+  if (kind !== 'group') return [kind];
+  return readGroup(asBuffer(entry).subarray(payloadAt), eventsOf(entry)).map((event) => event.kind);
 }
 
 /** Does the payload match the header's commitment? */

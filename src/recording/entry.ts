@@ -16,10 +16,24 @@ export const entryKinds = [
   'interrupted',
   'seal',
   'rows',
+  'group',
 ] as const;
 export type EntryKind = (typeof entryKinds)[number];
 
 export const entryVersion = 1;
+
+/**
+ * Kinds that an entry of kind `group` may hold: several events of one stream that came of one step (a chunk of the client's, of the
+ * resource's). Each has a sequence number of its own; the entry's is that of the first.
+ */
+export const groupedKinds: ReadonlySet<EntryKind> = new Set([
+  'statement',
+  'data',
+  'outcome',
+  'state',
+  'refusal',
+  'cancel',
+]);
 
 /** What an entry says. Events come from a decoder; everything else is the gateway's own. */
 export type EntryBody =
@@ -48,8 +62,10 @@ export interface EntryHeader {
   kind: EntryKind;
   /** 0 = the session itself. */
   stream: number;
-  /** Dense from 0 (the genesis entry). */
+  /** Dense from 0 (the genesis entry); of a group that of its first event. */
   seq: number;
+  /** How many numbers it has: 1, but for a group. */
+  events: number;
   /** Microseconds since 1970, never smaller than that of the entry before. */
   timeMicros: number;
   payloadBytes: number;
@@ -64,6 +80,7 @@ export interface ErasedBody {
   kind: 'erased';
 }
 
+/** One event, with the header of the entry that holds it; `seq` is its own. */
 export interface Entry {
   header: EntryHeader;
   body: EntryBody | ErasedBody;

@@ -90,6 +90,8 @@ export const fieldTable: Record<EntryKind, readonly Field[]> = {
   'stream-close': [field(50, 'reason', 'utf8')],
   note: [field(40, 'name', 'utf8'), field(60, 'facts', 'utf8-map')],
   interrupted: [field(61, 'lastDurable', 'u64')],
+  /** Payloads of other kinds, each behind its head (event-group.ts). */
+  group: [],
   seal: [
     field(50, 'reason', 'utf8'),
     field(62, 'entries', 'u64'),

@@ -7,7 +7,7 @@ import { readU64, writeU64 } from './field-codecs.ts';
  *   preamble (32)  magic 8 ("hoopchn\n" or "hooppay\n") · version u16 = 1 · 0 u16 · 0 u32 · session id 16
  *   members        gzip members (RFC 1952), one after the other, each of at most 1 MiB uncompressed
  *   index          "hoopidx\n" 8 · then 32 bytes a member: offset u64 · compressed length u32 · uncompressed length u32
- *                  · seq u64 of the entry whose bytes it begins with · flags u32 (bit 0: begins inside that entry) · 0 u32
+ *                  · seq u64 of the entry whose bytes it begins with (of a group: its first) · flags u32 (bit 0: begins inside that entry) · 0 u32
  *   footer (80)    index offset u64 · index length u32 · crc32 of the index u32 · entries u64 · uncompressed bytes u64
  *                  · hash of the last entry 32 · 0 u32 · crc32 u32 of the 68 bytes before · "hoopend\n" 8
  *

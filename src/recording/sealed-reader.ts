@@ -1,6 +1,6 @@
 import { limits } from '../shared/limits.ts';
 import { threadedGzip, type Compression } from './compression.ts';
-import { headerBytes, saltBytes } from './entry-codec.ts';
+import { eventsOf, headerBytes, saltBytes, seqOf } from './entry-codec.ts';
 import {
   decodeFooter,
   decodeIndex,
@@ -57,12 +57,13 @@ export class SealedFile {
   }
 
   /** The uncompressed bytes from the member on in which entry `seq` begins, and the number of the entry that they begin with. */
-  from(seq: number): { seq: number; bytes: ByteSource } {
+  from(seq: number): { seq: number; bytes: ByteSource; length: number } {
     const start = Math.max(
       0,
       this.members.findLastIndex((member) => !member.continues && member.seq <= seq),
     );
-    return { seq: this.members[start]?.seq ?? 0, bytes: new ByteSource(this.#chunks(start)) };
+    const length = this.members.slice(start).reduce((sum, { uncompressed }) => sum + uncompressed, 0);
+    return { seq: this.members[start]?.seq ?? 0, bytes: new ByteSource(this.#chunks(start)), length };
   }
 
   async *#chunks(start: number): AsyncGenerator<Buffer> {
@@ -137,20 +138,35 @@ export async function openSealed(
     chain.footer.entries === payload.footer.entries &&
     Buffer.compare(chain.footer.head, payload.footer.head) === 0;
   if (!together) throw new RangeError('the chain file and the payload file belong to different recordings');
+  if (chain.from(0).length !== chain.footer.entries * headerBytes)
+    throw new RangeError('the chain file has another length than its entries');
   return { chain, payload };
 }
 
-/** Encoded entries from `fromSeq` on, as they stood in the journal; of one whose payload was erased, its header alone. Holds two members, or one entry. */
+/**
+ * Encoded entries from the one on that has the number `fromSeq`, as they stood in the journal; of one whose payload was erased, its header
+ * alone. Holds two members, or one entry.
+ */
 export async function* readSealed({ chain, payload }: SealedFiles, fromSeq = 0): AsyncGenerator<Buffer> {
-  const headers = chain.from(fromSeq);
   const payloads = payload.from(fromSeq);
-  for (let seq = headers.seq; seq < fromSeq; seq++) await takeHeader(headers.bytes);
-  for (let seq = payloads.seq; seq < fromSeq; seq++) await takePayload(payloads.bytes);
-  for (let seq = fromSeq; seq < chain.footer.entries; seq++) {
+  // The headers say which numbers payloads have: they are read from where the payloads begin.
+  const headers = chain.from(payloads.seq);
+  for (let left = headers.length; left > 0; left -= headerBytes) {
     const header = headers.bytes.ready(headerBytes) ?? (await takeHeader(headers.bytes));
+    const seq = seqOf(header);
+    if (seq < payloads.seq) continue;
     const payload = await takePayload(payloads.bytes);
+    if (seq + eventsOf(header) <= fromSeq) continue;
     yield payload ? Buffer.concat([header, payload.salt, payload.bytes]) : Buffer.from(header);
   }
+}
+
+/** The last entry, as `readSealed` gives it. */
+export async function lastSealed(files: SealedFiles): Promise<Buffer | undefined> {
+  let last: Buffer | undefined;
+  for await (const entry of readSealed(files, files.payload.members.findLast(({ continues }) => !continues)?.seq))
+    last = entry;
+  return last;
 }
 
 const takeHeader = (from: ByteSource): Promise<Buffer> => from.take(headerBytes);

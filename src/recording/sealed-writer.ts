@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { limits } from '../shared/limits.ts';
 import { threadedGzip, type Compression } from './compression.ts';
-import { headerBytes, payloadAt } from './entry-codec.ts';
+import { headerBytes, payloadAt, seqOf } from './entry-codec.ts';
 import {
   encodeFooter,
   encodeIndex,
@@ -111,17 +111,18 @@ export async function writeSealed(
   const payload = new SealedFileWriter(to.payload, compression);
   await chain.start('chain', sessionId);
   await payload.start('payload', sessionId);
-  let seq = 0;
+  let count = 0;
   for await (const entry of entries) {
+    const seq = seqOf(entry);
     const chained = chain.add(seq, [entry.subarray(0, headerBytes)]);
     if (chained) await chained;
     const paid = payload.add(seq, payloadPieces(entry));
     if (paid) await paid;
-    seq++;
+    count++;
   }
-  await payload.finish(seq, head());
-  await chain.finish(seq, head());
-  return seq;
+  await payload.finish(count, head());
+  await chain.finish(count, head());
+  return count;
 }
 
 /** Writes the payload file anew, without the payloads and salts of these entries. The chain file stays as it is. */
@@ -133,13 +134,14 @@ export async function rewritePayload(
 ): Promise<void> {
   const payload = new SealedFileWriter(to, compression);
   await payload.start('payload', files.payload.sessionId);
-  let seq = 0;
+  let count = 0;
   for await (const entry of readSealed(files)) {
+    const seq = seqOf(entry);
     const paid = payload.add(seq, payloadPieces(erased.has(seq) ? entry.subarray(0, headerBytes) : entry));
     if (paid) await paid;
-    seq++;
+    count++;
   }
-  await payload.finish(seq, files.payload.footer.head);
+  await payload.finish(count, files.payload.footer.head);
 }
 
 /** What the payload file has of an entry; of one that is its header alone, that it was erased. */

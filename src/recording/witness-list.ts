@@ -64,7 +64,7 @@ export function comparedWithSeen(
   for (const { seq, hash, sealed } of heads) {
     if (seq >= walked.entries)
       return { verdict: 'TRUNCATED', at: walked.entries, why: `the agent has seen entry ${seq}` };
-    if (!walked.hashes.get(seq)!.equals(hash))
+    if (!walked.hashes.get(seq)?.equals(hash))
       return { verdict: 'ALTERED', at: seq, why: 'it, or one before it, is not the one that the agent has seen' };
     if (sealed && walked.entries > seq + 1)
       return { verdict: 'ALTERED', at: seq + 1, why: 'the agent has seen the seal before it' };

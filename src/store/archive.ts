@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { SessionChain } from '../recording/chain.ts';
 import { headerBytes } from '../recording/entry-codec.ts';
 import { threadedGzip, type Compression } from '../recording/compression.ts';
-import { openSealed, readSealed, type SealedFiles } from '../recording/sealed-reader.ts';
+import { lastSealed, openSealed, readSealed, type SealedFiles } from '../recording/sealed-reader.ts';
 import { rewritePayload, writeSealed } from '../recording/sealed-writer.ts';
 import { UserError } from '../shared/errors.ts';
 import type { Disk, OpenFile } from './disk.ts';
@@ -128,7 +128,7 @@ export class Archive {
     const opened: OpenFile[] = [];
     try {
       const files = await this.#open(recording, opened);
-      const [first, last] = [await oneOf(files, 0), await oneOf(files, files.chain.footer.entries - 1)];
+      const [first, last] = [await oneOf(files, 0), await lastSealed(files)];
       if (!first || !last) throw new RangeError('it has no entries');
       return { first, last };
     } catch (cause) {

@@ -43,10 +43,9 @@ export async function writeSoFar(
 }
 
 async function* upTo(chain: SessionChain, entries: AsyncIterable<Uint8Array>, through: number) {
-  let seq = 0;
   for await (const entry of entries) {
     chain.follow(entry);
     yield entry;
-    if (seq++ === through) return;
+    if (chain.lastSeq >= through) return;
   }
 }

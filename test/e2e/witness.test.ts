@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { witnessList } from '../../src/agent/witness-export.ts';
+import { seqOf } from '../../src/recording/entry-codec.ts';
 import { parseWitnessList } from '../../src/recording/witness-list.ts';
 import { verifyDataDir } from '../../src/store/verify-directory.ts';
 import { Archive } from '../../src/store/archive.ts';
@@ -48,7 +49,7 @@ test('several programs in one session: the agent’s list ends with the seal of 
   for await (const entry of archive.read((await archive.find(session))!)) entries.push(entry);
   expect(listed().findLast((head) => head['session'] === session)).toEqual({
     session,
-    seq: entries.length - 1,
+    seq: seqOf(entries.at(-1)!),
     hash: hashOf(entries.at(-1)!),
     sealed: true,
   });

@@ -46,6 +46,7 @@ async function startRelay(durable: () => Promise<void>, heldBytesMax = 1 << 20) 
     client: gatewayOfProgram.streams[0]!,
     resource: toServer,
     decoder,
+    together: (act) => act(),
     durable: () => {
       log.push('durable asked');
       return durable();
@@ -64,18 +65,29 @@ async function startRelay(durable: () => Promise<void>, heldBytesMax = 1 << 20) 
 }
 
 test('invariant 1: no byte of a statement reaches the server before its entry is durable', async () => {
-  let letGo!: () => void;
-  const gate = new Promise<void>((resolve) => (letGo = resolve));
-  const { toGateway, log, arrived } = await startRelay(() => gate);
-  await until(() => log.includes('durable asked'));
-  await toGateway.write(query('select 2'));
+  const letGo: (() => void)[] = [];
+  const { toGateway, log, arrived } = await startRelay(() => new Promise((resolve) => letGo.push(resolve)));
   // Everything that could run has run: the streams are in memory, nothing of theirs waits for a clock.
-  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  const settled = async () => {
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  await until(() => letGo.length === 1);
+  await toGateway.write(query('select 2'));
+  await settled();
   expect(log).toEqual(['appended statement', 'durable asked']);
-  letGo();
-  await until(() => Buffer.concat(arrived).includes('select 2'));
-  expect(log.slice(0, 3)).toEqual(['appended statement', 'durable asked', 'arrived']);
+  letGo[0]!();
+  await until(() => letGo.length === 2 && log.includes('arrived'));
+  await settled();
+  expect(Buffer.concat(arrived)).toEqual(query('select 1'));
+  letGo[1]!();
+  await until(() => Buffer.concat(arrived).length > query('select 1').length);
   expect(Buffer.concat(arrived)).toEqual(Buffer.concat([query('select 1'), query('select 2')]));
+  expect(log.filter((line) => line !== 'arrived')).toEqual([
+    'appended statement',
+    'durable asked',
+    'appended statement',
+    'durable asked',
+  ]);
   toGateway.reset('done');
 });
 

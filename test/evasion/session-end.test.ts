@@ -20,7 +20,7 @@ function startSession() {
   const parts = {
     recorder: {
       id: 'session',
-      stream: () => (asked.push('stream'), { append, close: () => undefined }),
+      stream: () => (asked.push('stream'), { append, together: (act: () => unknown) => act(), close: () => undefined }),
       durable: async () => undefined,
       seal: async () => void asked.push('seal'),
     },

@@ -23,6 +23,7 @@ function shown(bodies: (EntryBody | [number, EntryBody])[], waitingMax = 4096) {
         kind: body.kind,
         stream,
         seq,
+        events: 1,
         timeMicros: seq * 1000,
         payloadBytes: 0,
         commitment: none,

@@ -30,6 +30,7 @@ function entry(body: EntryBody, seq: number): Entry {
     kind: body.kind,
     stream: 1,
     seq,
+    events: 1,
     timeMicros: seq,
     payloadBytes: 0,
     commitment: none,

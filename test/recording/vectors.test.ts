@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { SessionChain } from '../../src/recording/chain.ts';
 import { domains, sha256Of } from '../../src/recording/digest.ts';
-import { decodeEntry, firstPrevious } from '../../src/recording/entry-codec.ts';
+import { decodeEvents, firstPrevious } from '../../src/recording/entry-codec.ts';
 import { entryKinds, type EntryBody } from '../../src/recording/entry.ts';
+import { EventGroup } from '../../src/recording/event-group.ts';
 import { fieldTable } from '../../src/recording/fields.ts';
 import { createGenesis } from '../../src/recording/genesis.ts';
 import { writeSealed } from '../../src/recording/sealed-writer.ts';
@@ -24,7 +25,8 @@ const sessionId = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
 const principalSalt = Buffer.alloc(16, 0xa0);
 const startMicros = 1_790_000_000_123_456;
 
-const bodies: [number, EntryBody][] = [
+/** Stream and body of each entry; several bodies are a group. */
+const bodies: [number, EntryBody | EntryBody[]][] = [
   [
     0,
     {
@@ -97,10 +99,17 @@ const bodies: [number, EntryBody][] = [
   [1, { kind: 'data', of: 5, bytes: Buffer.from('d\0\0\0\u0006x\n') }],
   [1, { kind: 'refusal', reason: 'unknown-message', message: 'type 0x21 is not known', text: Buffer.from('!') }],
   [1, { kind: 'cancel', of: 5 }],
+  [
+    1,
+    [
+      { kind: 'statement', verb: 'execute', expectsOutcome: true, of: 4, portalName: Buffer.from(''), rowLimit: 1 },
+      { kind: 'statement', verb: 'sync', expectsOutcome: false },
+    ],
+  ],
   [1, { kind: 'stream-close', reason: 'client-closed' }],
   [0, { kind: 'note', name: 'expiry', facts: { at: '2026-09-21T14:13:20.000Z' } }],
   [0, { kind: 'interrupted', lastDurable: 12 }],
-  [0, { kind: 'seal', reason: 'client_closed', entries: 15, statements: 1, errors: 1, streams: 1 }],
+  [0, { kind: 'seal', reason: 'client_closed', entries: 17, statements: 2, errors: 1, streams: 1 }],
 ];
 
 interface Vector {
@@ -131,15 +140,27 @@ function encoded(): { entries: Buffer[]; head: Uint8Array; vector: Vector } {
     ).toString('hex'),
     entries: [],
   };
-  bodies.forEach(([stream, body], seq) => {
-    const entry = Buffer.from(chain.next(stream, body, startMicros + seq, Buffer.alloc(16, seq)));
+  bodies.forEach(([stream, body], index) => {
+    const { seq } = chain;
+    const [timeMicros, salt] = [startMicros + index, Buffer.alloc(16, index)];
+    const next = Array.isArray(body)
+      ? chain.nextGroup(stream, groupOf(body), timeMicros, salt)
+      : chain.next(stream, body, timeMicros, salt);
+    const entry = Buffer.from(next);
     chain.accept(entry);
     entries.push(entry);
     const hex = (from: number, to?: number) => entry.subarray(from, to).toString('hex');
     const parts = { header: hex(0, 92), salt: hex(92, 108), payload: hex(108), commitment: hex(28, 60) };
-    vector.entries.push({ kind: body.kind, seq, ...parts, hash: Buffer.from(chain.head).toString('hex') });
+    const kind = Array.isArray(body) ? 'group' : body.kind;
+    vector.entries.push({ kind, seq, ...parts, hash: Buffer.from(chain.head).toString('hex') });
   });
   return { entries, head: chain.head, vector };
+}
+
+function groupOf(bodies: EntryBody[]): EventGroup {
+  const group = new EventGroup();
+  for (const body of bodies) expect(group.add(body)).toBe(true);
+  return group;
 }
 
 if (process.env['HOOP_WRITE_VECTORS'] === '1') {
@@ -153,9 +174,10 @@ it('encodes every kind of entry to the known bytes', () => {
 });
 
 it('reads the known bytes back to what was said', () => {
-  known.entries.forEach(({ header, salt, payload }, seq) => {
-    const entry = decodeEntry(Buffer.from(header + salt + payload, 'hex'));
-    expect(entry.body).toEqual(bodies[seq]![1]);
+  known.entries.forEach(({ seq, header, salt, payload }, index) => {
+    const events = decodeEvents(Buffer.from(header + salt + payload, 'hex'));
+    expect(events.map(({ body }) => body)).toEqual([bodies[index]![1]].flat());
+    expect(events.map((event) => event.header.seq)).toEqual(events.map((_, place) => seq + place));
   });
 });
 
@@ -198,9 +220,13 @@ it.runIf(python)('can be read and checked with nothing but Python’s standard l
       writeFileSync(join(directory, `r.${kind}`), Buffer.concat(files[kind]));
     const script = new URL('../fixtures/recording/read_sealed.py', import.meta.url).pathname;
     const read = JSON.parse(execFileSync(python!, [script, join(directory, 'r')], { encoding: 'utf8' })) as object[];
-    expect(read).toHaveLength(entries.length);
+    expect(read).toHaveLength(bodies.flatMap(([, body]) => body).length);
     expect(read[3]).toMatchObject({ seq: 3, kind: 3, text: 'select $1, $2, $3' });
-    expect(read.at(-1)).toMatchObject({ seq: 14, kind: 12, hash: Buffer.from(head).toString('hex') });
+    expect(read.slice(11, 13)).toMatchObject([
+      { seq: 11, kind: 3 },
+      { seq: 12, kind: 3 },
+    ]);
+    expect(read.at(-1)).toMatchObject({ seq: 16, kind: 12, hash: Buffer.from(head).toString('hex') });
     const chain = Buffer.concat(files.chain);
     chain[chain.length - 200]! ^= 1;
     writeFileSync(join(directory, 'r.chain'), chain);

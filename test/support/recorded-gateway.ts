@@ -1,5 +1,5 @@
 import type { PostgresServer } from '../../src/demo/postgres.ts';
-import { decodeEntry } from '../../src/recording/entry-codec.ts';
+import { decodeEvents } from '../../src/recording/entry-codec.ts';
 import type { EntryBody } from '../../src/recording/entry.ts';
 import type { Statement } from '../../src/shared/api.ts';
 import { Archive } from '../../src/store/archive.ts';
@@ -84,7 +84,7 @@ export class RecordedGateway {
     const entries: EntryBody[] = [];
     const recording = await archive.find(session);
     if (!recording) throw new Error(`the session ${session} has no sealed recording`);
-    for await (const bytes of archive.read(recording)) entries.push(decodeEntry(bytes).body);
+    for await (const bytes of archive.read(recording)) entries.push(...decodeEvents(bytes).map(({ body }) => body));
     return {
       statements,
       entries,

@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SessionChain } from '../../src/recording/chain.ts';
-import { decodeEntry, headerBytes } from '../../src/recording/entry-codec.ts';
+import { decodeEvents, headerBytes } from '../../src/recording/entry-codec.ts';
 import type { EntryBody } from '../../src/recording/entry.ts';
 import { parseSessionId } from '../../src/recording/session-id.ts';
 import { Archive } from '../../src/store/archive.ts';
@@ -27,10 +27,10 @@ export async function rewriteRecording(
   const idBytes = Buffer.from(parseSessionId(id)!);
   const archive = new Archive(dataDir);
   const { ordinal } = (await archive.find(id))!;
-  const entries = (await readRecording(dataDir, id)).map((entry) => {
-    const { header, body } = decodeEntry(entry);
+  // Each event an entry of its own.
+  const entries = (await readRecording(dataDir, id)).flatMap((entry) => {
     const salt = entry.subarray(headerBytes, headerBytes + 16);
-    return { stream: header.stream, body, timeMicros: header.timeMicros, salt };
+    return decodeEvents(entry).map(({ header: { stream, timeMicros }, body }) => ({ stream, body, timeMicros, salt }));
   });
   const startedMicros = entries[0]!.timeMicros;
   change(entries);

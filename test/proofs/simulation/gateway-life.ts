@@ -121,7 +121,9 @@ export class GatewayLife {
     this.#resource(resource, dialect, sent, () => this.#failures > failuresBefore);
     this.#client(client, dialect, sent);
     const durable = sabotage.durable ?? (() => session.durable());
-    const ended = relay({ client, resource, decoder, durable, held: createHeldBudget(1024 * 1024) }).then(
+    const { together } = recorded;
+    const held = createHeldBudget(1024 * 1024);
+    const ended = relay({ client, resource, decoder, together, durable, held }).then(
       ({ reason }) => recorded.close(reason),
       () => recorded.close('reset'),
     );
