@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import type { Transport } from '../protocol/protocol.ts';
+import type { Taker } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
+import { ReadBuffer } from '../shared/read-buffer.ts';
 import { socketDuplex } from '../shared/socket-duplex.ts';
 import type { ResourceConfig } from './config.ts';
 
@@ -13,8 +15,9 @@ type Dialled = Pick<ResourceConfig, 'address' | 'tls'>;
 
 /** Dials the resource. TLS is started later, by the protocol, on the same pipe. */
 export async function dial(resource: Dialled): Promise<Transport> {
-  const socket = await connected(resource.address);
-  return new SocketTransport(socket, resource);
+  const reads = new ReadBuffer();
+  const socket = await connected(resource.address, reads);
+  return new SocketTransport(socket, reads, resource);
 }
 
 class SocketTransport implements Transport {
@@ -25,15 +28,18 @@ class SocketTransport implements Transport {
   encrypted = false;
   peerCertificate: Uint8Array | undefined;
 
-  constructor(socket: Socket, resource: Dialled) {
+  constructor(socket: Socket, reads: ReadBuffer, resource: Dialled) {
     this.#socket = socket;
     this.#resource = resource;
-    this.#duplex = socketDuplex(socket);
+    this.#duplex = socketDuplex(socket, reads);
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
   }
 
   read() {
     return this.#duplex.read();
+  }
+  flow(taker: Taker) {
+    return this.#duplex.flow!(taker);
   }
   write(bytes: Uint8Array) {
     return this.#duplex.write(bytes);
@@ -95,9 +101,9 @@ async function tlsOptions(
   };
 }
 
-function connected(address: string): Promise<Socket> {
+function connected(address: string, { onread }: ReadBuffer): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connectTcp({ ...target(address), allowHalfOpen: true, noDelay: true });
+    const socket = connectTcp({ ...target(address), allowHalfOpen: true, noDelay: true, onread });
     const fail = (why: string, cause?: unknown) => {
       socket.destroy();
       reject(

@@ -1,5 +1,5 @@
 import type { Decoder, Step, StreamEnd } from '../protocol/protocol.ts';
-import { written, type Duplex } from '../shared/duplex.ts';
+import { writable, type Duplex } from '../shared/duplex.ts';
 import { assert } from '../shared/errors.ts';
 import type { HeldBudget } from './held-budget.ts';
 
@@ -85,7 +85,7 @@ function writeAll(to: Duplex, buffers: Uint8Array[]): Promise<void> | undefined 
   for (const bytes of buffers) {
     last?.catch(() => undefined); // the last write rejects for all of them
     const writing = to.write(bytes);
-    last = writing === written ? undefined : writing;
+    last = writing === writable ? undefined : writing;
   }
   return last;
 }

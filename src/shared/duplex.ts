@@ -8,7 +8,10 @@ export interface Duplex {
    * The caller owns the buffer. Rejects after a reset (by either side).
    */
   read(): Promise<Uint8Array | null>;
-  /** Takes the bytes (the caller must not change them afterwards); resolves when more may be written. Rejects after a reset. */
+  /**
+   * Takes the bytes (the caller must not change them afterwards); resolves when more may be written. Rejects after a reset. Where that is
+   * at once, it gives `writable` itself: who asks for it by identity need not wait.
+   */
   write(bytes: Uint8Array): Promise<void>;
   /** Ends our half after everything written; reading goes on. Idempotent. */
   end(): void;
@@ -16,10 +19,31 @@ export interface Duplex {
   reset(reason: string): void;
   /** Resolves when both halves have ended or after a reset; never rejects. */
   readonly closed: Promise<void>;
+  /**
+   * In the place of all further reads: hands every piece over as it comes, in a call instead of a promise. Only `flowFrom` calls it, which
+   * serves streams without it as well.
+   */
+  flow?(taker: Taker): Flow;
 }
 
-/** What `write` gives where nothing has to be waited for. Whoever sees that it is this one goes on at once, which saves a turn for each message. */
-export const written: Promise<void> = Promise.resolve();
+/** Takes the bytes of a stream as they come. Its calls come from within the transport's, so they must not throw. */
+export interface Taker {
+  /** The next bytes, never empty, its own from here on. False: no more of them before `more` is called. */
+  take(bytes: Uint8Array): boolean;
+  /** The other side has ended its half. Neither this nor `failed` comes while bytes wait. */
+  ended(): void;
+  /** The stream was reset, by either side. */
+  failed(error: Error): void;
+}
+
+/** What the taker of a stream may ask for. */
+export interface Flow {
+  /** The taker has room again. Not to be called from within `take`. */
+  more(): void;
+}
+
+/** What `write` gives when more may be written at once. */
+export const writable: Promise<void> = Promise.resolve();
 
 /** What `read` and `write` reject with after a reset. */
 export class StreamReset extends Error {

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Duplex as NodeDuplex } from 'node:stream';
-import { StreamReset, written, type Duplex } from './duplex.ts';
+import { StreamReset, writable, type Duplex, type Flow, type Taker } from './duplex.ts';
 import { assert } from './errors.ts';
+import type { ReadBuffer } from './read-buffer.ts';
 
 /** What of a socket is used; a pair of streams in memory has it too. */
 type SocketLike = NodeDuplex & Partial<Pick<Socket, 'resetAndDestroy'>>;
@@ -14,10 +15,10 @@ export interface SocketDuplex extends Duplex {
 
 /**
  * A socket (made with `allowHalfOpen: true`) as a Duplex with back-pressure both ways: at most one chunk is held beyond what the
- * socket itself buffers; `write` waits while the system's buffer is full.
+ * socket itself buffers; `write` waits while the system's buffer is full. `reads` is what the socket was made with, if it was.
  */
-export function socketDuplex(socket: SocketLike): SocketDuplex {
-  return new SocketAsDuplex(socket);
+export function socketDuplex(socket: SocketLike, reads?: ReadBuffer): SocketDuplex {
+  return new SocketAsDuplex(socket, reads);
 }
 
 interface Waiter<T> {
@@ -26,11 +27,14 @@ interface Waiter<T> {
   reject(error: Error): void;
 }
 
-class SocketAsDuplex implements SocketDuplex {
+class SocketAsDuplex implements SocketDuplex, Flow {
   readonly closed: Promise<void>;
   readonly #socket: SocketLike;
   readonly #held: Uint8Array[] = [];
   #reader: Waiter<Uint8Array | null> | undefined;
+  #taker: Taker | undefined;
+  /** The taker has room. */
+  #flows = false;
   #drain: Waiter<void> | undefined;
   #remoteEnded = false;
   #ended = false;
@@ -39,7 +43,7 @@ class SocketAsDuplex implements SocketDuplex {
   #turn: 'quiet' | 'wrote' | 'gathers' = 'quiet';
   readonly #listeners: [string, (...args: never[]) => void][];
 
-  constructor(socket: SocketLike) {
+  constructor(socket: SocketLike, reads: ReadBuffer | undefined) {
     this.#socket = socket;
     let resolveClosed!: () => void;
     this.closed = new Promise((resolve) => (resolveClosed = resolve));
@@ -56,6 +60,7 @@ class SocketAsDuplex implements SocketDuplex {
         },
       ],
     ];
+    if (reads) reads.take = (bytes) => this.#onRead(bytes);
     for (const [event, listener] of this.#listeners) socket.on(event, listener as (...args: unknown[]) => void);
     if (socket.destroyed) {
       this.#fail('the connection closed');
@@ -64,7 +69,7 @@ class SocketAsDuplex implements SocketDuplex {
   }
 
   read(): Promise<Uint8Array | null> {
-    assert(!this.#reader, 'one read at a time');
+    assert(!this.#reader && !this.#taker, 'one read at a time');
     const bytes = this.#held.shift();
     if (bytes) {
       if (this.#held.length === 0) this.#socket.resume();
@@ -76,11 +81,31 @@ class SocketAsDuplex implements SocketDuplex {
     return this.#reader.promise;
   }
 
+  flow(taker: Taker): Flow {
+    assert(!this.#reader && !this.#taker, 'one read at a time');
+    this.#taker = taker;
+    this.more();
+    return this;
+  }
+
+  more(): void {
+    this.#flows = this.#taker !== undefined;
+    while (this.#flows) {
+      const bytes = this.#held.shift();
+      if (bytes === undefined) break;
+      this.#give(bytes);
+    }
+    if (!this.#flows) return;
+    if (this.#remoteEnded) this.#takeTaker()?.ended();
+    else if (this.#failure) this.#takeTaker()?.failed(this.#failure);
+    else this.#socket.resume();
+  }
+
   write(bytes: Uint8Array): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
     if (this.#ended) return Promise.reject(new StreamReset('the stream was written to after its end'));
     this.#gather();
-    if (this.#socket.write(bytes)) return written;
+    if (this.#socket.write(bytes)) return writable;
     this.#drain ??= waiter();
     return this.#drain.promise;
   }
@@ -89,7 +114,7 @@ class SocketAsDuplex implements SocketDuplex {
   #gather(): void {
     if (this.#turn === 'quiet') {
       this.#turn = 'wrote';
-      process.nextTick(endTurn, this);
+      if (wrote.push(this) === 1) process.nextTick(endTurns);
     } else if (this.#turn === 'wrote') {
       this.#turn = 'gathers';
       this.#socket.cork();
@@ -128,20 +153,40 @@ class SocketAsDuplex implements SocketDuplex {
   }
 
   #onData(bytes: Uint8Array): void {
-    const reader = this.#reader;
-    if (reader) {
-      this.#reader = undefined;
-      reader.resolve(bytes);
-      return;
+    if (!this.#onRead(bytes)) this.#socket.pause();
+  }
+
+  /** False: no more for now. */
+  #onRead(bytes: Uint8Array): boolean {
+    if (this.#flows) {
+      this.#give(bytes);
+      return this.#flows;
     }
-    this.#held.push(bytes);
-    this.#socket.pause();
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (reader) reader.resolve(bytes);
+    else this.#held.push(bytes);
+    return reader !== undefined;
   }
 
   #onEnd(): void {
     this.#remoteEnded = true;
     this.#reader?.resolve(null);
     this.#reader = undefined;
+    if (this.#flows) this.#takeTaker()?.ended();
+  }
+
+  #give(bytes: Uint8Array): void {
+    const hasRoom = this.#taker!.take(bytes);
+    this.#flows = hasRoom && this.#taker !== undefined; // it may have been reset meanwhile
+  }
+
+  /** Nothing comes behind the end or a failure. */
+  #takeTaker(): Taker | undefined {
+    const taker = this.#taker;
+    this.#taker = undefined;
+    this.#flows = false;
+    return taker;
   }
 
   #onDrain(): void {
@@ -155,10 +200,18 @@ class SocketAsDuplex implements SocketDuplex {
     this.#reader = undefined;
     this.#drain?.reject(this.#failure);
     this.#drain = undefined;
+    if (this.#flows) this.#takeTaker()?.failed(this.#failure);
   }
 }
 
-const endTurn = (duplex: SocketAsDuplex): void => duplex.endTurn();
+/** Those that wrote in this turn: one callback for all of them. */
+let wrote: SocketAsDuplex[] = [];
+
+function endTurns(): void {
+  const all = wrote;
+  wrote = [];
+  for (const duplex of all) duplex.endTurn();
+}
 
 function waiter<T>(): Waiter<T> {
   let settle!: Omit<Waiter<T>, 'promise'>;

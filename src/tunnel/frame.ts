@@ -32,12 +32,31 @@ export interface FrameHeader {
 
 export function encodeHeader(type: number, flags: number, stream: number, length: number): Uint8Array {
   const header = Buffer.allocUnsafe(headerBytes);
-  header[0] = frameVersion;
-  header[1] = type;
-  header.writeUInt16BE(flags, 2);
-  header.writeUInt32BE(stream, 4);
-  header.writeUInt32BE(length, 8);
+  writeHeader(header, 0, type, flags, stream, length);
   return header;
+}
+
+export function writeHeader(
+  to: Uint8Array,
+  at: number,
+  type: number,
+  flags: number,
+  stream: number,
+  length: number,
+): void {
+  to[at] = frameVersion;
+  to[at + 1] = type;
+  to[at + 2] = flags >>> 8;
+  to[at + 3] = flags;
+  writeUint32(to, at + 4, stream);
+  writeUint32(to, at + 8, length);
+}
+
+function writeUint32(to: Uint8Array, at: number, value: number): void {
+  to[at] = value >>> 24;
+  to[at + 1] = value >>> 16;
+  to[at + 2] = value >>> 8;
+  to[at + 3] = value;
 }
 
 /** Gets what a parser finds, synchronously and in order. */

@@ -1,4 +1,4 @@
-import { StreamReset, written, type Duplex } from '../shared/duplex.ts';
+import { StreamReset, writable, type Duplex, type Flow, type Taker } from '../shared/duplex.ts';
 import { assert, ProtocolError } from '../shared/errors.ts';
 import { frameFlag } from './frame.ts';
 import { ReceiveQueue } from './receive-queue.ts';
@@ -21,6 +21,7 @@ export interface StreamHost {
   forget(stream: MuxStream): void;
 }
 
+const over: Promise<void> = Promise.resolve();
 const ignore = (): void => undefined;
 
 interface Waiter<T> {
@@ -29,11 +30,11 @@ interface Waiter<T> {
 }
 
 /** One stream of a multiplexer: the caller's `Duplex` on one side, frames on the other. */
-export class MuxStream implements Duplex {
+export class MuxStream implements Duplex, Flow {
   readonly id: number;
-  readonly closed: Promise<void>;
   readonly #host: StreamHost;
-  readonly #queue = new ReceiveQueue();
+  /** Made when first something waits: most streams are idle most of the time. */
+  #queue: ReceiveQueue | undefined;
   /** Flag that our first frame still has to carry: SYN of the opener, ACK of the other side. */
   #flagDue: number;
   /** What the peer may still send. */
@@ -42,18 +43,24 @@ export class MuxStream implements Duplex {
   #creditDue: number;
   #sendCredit = initialWindowBytes;
   #reader: Waiter<Uint8Array | null> | undefined;
-  #outgoing: Uint8Array[] = [];
+  #taker: Taker | undefined;
+  /** The taker has room. */
+  #flows = false;
+  /** Undefined while nothing waits. */
+  #outgoing: Uint8Array[] | undefined;
   #drain: (Waiter<void> & { promise: Promise<void> }) | undefined;
   #ended = false;
   #finSent = false;
   #remoteEnded = false;
   #failure: StreamReset | undefined;
-  #resolveClosed!: () => void;
+  #isClosed = false;
+  /** Made when somebody asks. */
+  #closed: Promise<void> | undefined;
+  #resolveClosed: (() => void) | undefined;
 
   constructor(host: StreamHost, id: number, opener: boolean) {
     this.#host = host;
     this.id = id;
-    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
     this.#flagDue = opener ? frameFlag.syn : frameFlag.ack;
     // The other side's stream gets its full window when somebody reads it: a flood of opened streams stays cheap.
     this.#receiveLeft = initialWindowBytes;
@@ -63,9 +70,14 @@ export class MuxStream implements Duplex {
 
   // ── the caller's side ─────────────────────────────────────────────────────
 
+  get closed(): Promise<void> {
+    if (this.#isClosed) return over;
+    return (this.#closed ??= new Promise((resolve) => (this.#resolveClosed = resolve)));
+  }
+
   read(): Promise<Uint8Array | null> {
-    assert(!this.#reader, 'one read at a time');
-    const bytes = this.#queue.shift();
+    assert(!this.#reader && !this.#taker, 'one read at a time');
+    const bytes = this.#queue?.shift();
     if (bytes) {
       this.#handedOut(bytes.length);
       return Promise.resolve(bytes);
@@ -76,24 +88,45 @@ export class MuxStream implements Duplex {
     return new Promise((resolve, reject) => (this.#reader = { resolve, reject }));
   }
 
+  flow(taker: Taker): Flow {
+    assert(!this.#reader && !this.#taker, 'one read at a time');
+    this.#taker = taker;
+    this.#handedOut(0);
+    this.more();
+    return this;
+  }
+
+  more(): void {
+    this.#flows = this.#taker !== undefined;
+    while (this.#flows) {
+      const bytes = this.#queue?.shift();
+      if (bytes === undefined) break;
+      this.#give(bytes);
+    }
+    if (!this.#flows) return;
+    if (this.#remoteEnded) this.#takeTaker()?.ended();
+    else if (this.#failure) this.#takeTaker()?.failed(this.#failure);
+  }
+
   write(bytes: Uint8Array): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
     if (this.#ended) return Promise.reject(new StreamReset('the stream was written to after its end'));
-    if (this.#outgoing.length === 0) bytes = this.#send(bytes);
-    if (bytes.length === 0) return this.#drain?.promise ?? written;
-    this.#outgoing.push(bytes);
-    if (this.#sendCredit > 0) this.#host.ready(this);
-    return this.#drained();
+    const rest = this.#outgoing === undefined ? this.#send(bytes) : bytes;
+    if (rest !== undefined && rest.length > 0) {
+      (this.#outgoing ??= []).push(rest);
+      if (this.#sendCredit > 0) this.#host.ready(this);
+    }
+    return this.#outgoing === undefined ? writable : this.#drained();
   }
 
   end(): void {
     if (this.#ended || this.#failure) return;
     this.#ended = true;
-    if (this.#outgoing.length === 0) this.#sendFin();
+    if (this.#outgoing === undefined) this.#sendFin();
   }
 
   reset(reason: string): void {
-    this.#queue.clear();
+    this.#queue = undefined;
     if (this.#failure || (this.#finSent && this.#remoteEnded)) return;
     this.#host.sendReset(this.id, this.#takeFlag(), reason);
     this.#remoteEnded = false;
@@ -109,8 +142,9 @@ export class MuxStream implements Duplex {
     if (bytes.length > this.#receiveLeft)
       throw new ProtocolError('credit-overrun', `stream ${this.id} was sent more than its credit`);
     this.#receiveLeft -= bytes.length;
+    if (this.#flows) return this.#give(bytes);
     const reader = this.#reader;
-    if (!reader) return this.#queue.push(bytes);
+    if (!reader) return (this.#queue ??= new ReceiveQueue()).push(bytes);
     this.#reader = undefined;
     this.#handedOut(bytes.length);
     reader.resolve(bytes);
@@ -120,7 +154,7 @@ export class MuxStream implements Duplex {
     this.#sendCredit += credit;
     if (this.#sendCredit > 0x7fff_ffff)
       throw new ProtocolError('bad-credit', `stream ${this.id} has impossible credit`);
-    if (this.#outgoing.length > 0) this.#host.ready(this);
+    if (this.#outgoing !== undefined) this.#host.ready(this);
   }
 
   onEnd(): void {
@@ -129,11 +163,12 @@ export class MuxStream implements Duplex {
     this.#remoteEnded = true;
     this.#reader?.resolve(null);
     this.#reader = undefined;
+    if (this.#flows) this.#takeTaker()?.ended();
     this.#closeIfDone();
   }
 
   onReset(reason: string): void {
-    this.#queue.clear();
+    this.#queue = undefined;
     this.#remoteEnded = false;
     this.fail(new StreamReset(reason));
   }
@@ -142,23 +177,25 @@ export class MuxStream implements Duplex {
   fail(failure: StreamReset): void {
     if (this.#failure) return;
     this.#failure = failure;
-    this.#outgoing = [];
+    this.#outgoing = undefined;
     this.#reader?.reject(failure);
     this.#reader = undefined;
     this.#drain?.reject(failure);
     this.#drain = undefined;
-    this.#resolveClosed();
+    this.#close();
+    if (this.#flows) this.#takeTaker()?.failed(failure);
   }
 
   /** Sends one slice of what waits; true if the stream wants another turn. */
   sendNext(): boolean {
-    const bytes = this.#outgoing[0];
-    if (!bytes || this.#sendCredit === 0) return false;
+    const bytes = this.#outgoing?.[0];
+    if (bytes === undefined || this.#sendCredit === 0) return false;
     const count = Math.min(bytes.length, this.#sendCredit, this.#host.frameBytesMax);
-    if (count === bytes.length) this.#outgoing.shift();
-    else this.#outgoing[0] = bytes.subarray(count);
+    if (count < bytes.length) this.#outgoing![0] = bytes.subarray(count);
+    else if (this.#outgoing!.length > 1) this.#outgoing!.shift();
+    else this.#outgoing = undefined;
     this.#sendSlice(count === bytes.length ? bytes : bytes.subarray(0, count));
-    if (this.#outgoing.length > 0) return this.#sendCredit > 0;
+    if (this.#outgoing !== undefined) return this.#sendCredit > 0;
     this.#drain?.resolve();
     this.#drain = undefined;
     if (this.#ended) this.#sendFin();
@@ -167,8 +204,8 @@ export class MuxStream implements Duplex {
 
   // ── inside ────────────────────────────────────────────────────────────────
 
-  /** Sends what credit and transport allow; returns the rest. */
-  #send(bytes: Uint8Array): Uint8Array {
+  /** Sends what credit and transport allow; returns the rest, if there is any. */
+  #send(bytes: Uint8Array): Uint8Array | undefined {
     const { frameBytesMax } = this.#host;
     let at = 0;
     while (at < bytes.length && this.#sendCredit > 0 && this.#host.canSend) {
@@ -176,6 +213,7 @@ export class MuxStream implements Duplex {
       this.#sendSlice(count === bytes.length ? bytes : bytes.subarray(at, at + count));
       at += count;
     }
+    if (at === bytes.length) return undefined;
     return at === 0 ? bytes : bytes.subarray(at);
   }
 
@@ -193,7 +231,26 @@ export class MuxStream implements Duplex {
   #closeIfDone(): void {
     if (!this.#finSent || !this.#remoteEnded) return;
     this.#host.forget(this);
-    this.#resolveClosed();
+    this.#close();
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    this.#resolveClosed?.();
+  }
+
+  #give(bytes: Uint8Array): void {
+    this.#handedOut(bytes.length);
+    const hasRoom = this.#taker!.take(bytes);
+    this.#flows = hasRoom && this.#taker !== undefined; // it may have been reset meanwhile
+  }
+
+  /** Nothing comes behind the end or a failure. */
+  #takeTaker(): Taker | undefined {
+    const taker = this.#taker;
+    this.#taker = undefined;
+    this.#flows = false;
+    return taker;
   }
 
   #handedOut(count: number): void {

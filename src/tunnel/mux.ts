@@ -2,7 +2,6 @@ import { StreamReset, type Duplex } from '../shared/duplex.ts';
 import { ProtocolError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import {
-  encodeHeader,
   FrameParser,
   frameFlag,
   frameType,
@@ -11,16 +10,17 @@ import {
   resetReasonBytesMax,
   type FrameHeader,
 } from './frame.ts';
+import { FrameBatch } from './frame-batch.ts';
 import { MuxStream, type StreamHost } from './mux-stream.ts';
 
 export interface MuxOptions {
   /** The client's streams have odd numbers, the server's even ones. */
   role: 'client' | 'server';
   /**
-   * Takes the frames of one turn, in order; may keep the buffers until they are sent. False when the transport holds enough: no
-   * more data is sent until `drained()` is called.
+   * Takes the frames of one turn, in order; the buffer is the transport's. False when it holds enough: no more data is sent until
+   * `drained()` is called.
    */
-  send(chunks: Uint8Array[], bytes: number): boolean;
+  send(frames: Buffer): boolean;
   /** A stream that the other side opened. Called inside `receive`. */
   onStream(stream: Duplex): void;
   /** Called once, when the multiplexer is over; the transport is then to be closed. */
@@ -84,8 +84,7 @@ class Multiplexer implements Mux, StreamHost {
   readonly #ready = new Set<MuxStream>();
   readonly #pings = new Map<number, () => void>();
   readonly #flushTurn = () => this.#flush();
-  #batch: Uint8Array[] = [];
-  #batchBytes = 0;
+  readonly #batch: FrameBatch;
   #scheduled = false;
   #transportFull = false;
   #pumping = false;
@@ -98,13 +97,15 @@ class Multiplexer implements Mux, StreamHost {
   /** The data frame under way: its stream (undefined: discard), flags, and the reason of a reset so far. */
   #target: MuxStream | undefined;
   #targetFlags = 0;
-  #resetReason: Uint8Array[] = [];
+  #resetReason: Uint8Array[] | undefined;
 
   constructor(options: MuxOptions) {
     this.#options = options;
     this.#limits = { ...defaults, ...options.limits };
     this.windowBytes = this.#limits.windowBytes;
     this.frameBytesMax = this.#limits.frameBytesMax;
+    // The frame that fills a batch still belongs to it.
+    this.#batch = new FrameBatch(this.#limits.batchBytesMax + headerBytes + this.#limits.frameBytesMax);
     this.#nextId = options.role === 'client' ? 1 : 2;
   }
 
@@ -184,14 +185,9 @@ class Multiplexer implements Mux, StreamHost {
 
   #queueFrame(type: number, flags: number, stream: number, length: number, bytes?: Uint8Array): void {
     if (this.#over !== undefined) return;
-    this.#batch.push(encodeHeader(type, flags, stream, length));
-    this.#batchBytes += headerBytes;
-    if (bytes && bytes.length > 0) {
-      this.#batch.push(bytes);
-      this.#batchBytes += bytes.length;
-    }
+    this.#batch.add(type, flags, stream, length, bytes);
     if (this.#transportFull) this.#checkBacklog();
-    else if (this.#batchBytes >= this.#limits.batchBytesMax) this.#flush();
+    else if (this.#batch.bytes >= this.#limits.batchBytesMax) this.#flush();
     else if (!this.#scheduled) {
       this.#scheduled = true;
       this.#options.schedule(this.#flushTurn);
@@ -199,7 +195,7 @@ class Multiplexer implements Mux, StreamHost {
   }
 
   #checkBacklog(): void {
-    if (this.#batchBytes > this.#limits.backlogBytesMax) this.#finish('the other side does not read', undefined);
+    if (this.#batch.bytes > this.#limits.backlogBytesMax) this.#finish('the other side does not read', undefined);
   }
 
   #flush(): void {
@@ -210,11 +206,7 @@ class Multiplexer implements Mux, StreamHost {
   }
 
   #sendBatch(): void {
-    if (this.#batchBytes === 0) return;
-    const [chunks, bytes] = [this.#batch, this.#batchBytes];
-    this.#batch = [];
-    this.#batchBytes = 0;
-    this.#transportFull = !this.#options.send(chunks, bytes);
+    if (this.#batch.bytes > 0) this.#transportFull = !this.#options.send(this.#batch.take());
   }
 
   /** Gives turns, one slice each, until the transport is full or nobody has anything to send. */
@@ -239,7 +231,6 @@ class Multiplexer implements Mux, StreamHost {
     if (header.type === frameType.data) {
       this.#target = stream;
       this.#targetFlags = header.flags;
-      this.#resetReason = [];
       if (header.length === 0) this.#endOfFrame();
       return;
     }
@@ -249,14 +240,17 @@ class Multiplexer implements Mux, StreamHost {
 
   #onPayload(bytes: Uint8Array, last: boolean): void {
     if (this.#over !== undefined) return;
-    if ((this.#targetFlags & frameFlag.rst) !== 0) this.#resetReason.push(bytes);
+    if ((this.#targetFlags & frameFlag.rst) !== 0) (this.#resetReason ??= []).push(bytes);
     else this.#target?.onData(bytes);
     if (last) this.#endOfFrame();
   }
 
   #endOfFrame(): void {
-    const reason = Buffer.concat(this.#resetReason).toString() || 'reset by the other side';
-    this.#endWith(this.#target, this.#targetFlags, reason);
+    if (this.#targetFlags !== 0) {
+      const reason = this.#resetReason && Buffer.concat(this.#resetReason).toString();
+      this.#resetReason = undefined;
+      this.#endWith(this.#target, this.#targetFlags, reason || 'reset by the other side');
+    }
     this.#target = undefined;
   }
 
@@ -309,8 +303,7 @@ class Multiplexer implements Mux, StreamHost {
     if (this.#over !== undefined) return;
     if (code !== undefined) {
       this.#transportFull = true; // nothing but what is queued leaves from here on
-      this.#batch.push(encodeHeader(frameType.goAway, 0, 0, code));
-      this.#batchBytes += headerBytes;
+      this.#batch.add(frameType.goAway, 0, 0, code);
       this.#sendBatch();
     }
     this.#over = reason;

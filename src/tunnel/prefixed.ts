@@ -1,4 +1,5 @@
-import type { Duplex } from '../shared/duplex.ts';
+import type { Duplex, Flow, Taker } from '../shared/duplex.ts';
+import { flowFrom } from '../shared/flow.ts';
 
 /** The stream with bytes put back in front, which were read too far. */
 export function prefixed(bytes: Uint8Array, duplex: Duplex): Duplex {
@@ -30,6 +31,20 @@ class PrefixedDuplex implements Duplex {
     if (prefix === undefined) return this.inner.read();
     this.#prefix = undefined;
     return Promise.resolve(prefix);
+  }
+
+  flow(taker: Taker): Flow {
+    const prefix = this.#prefix;
+    if (prefix === undefined) return flowFrom(this.inner, taker);
+    this.#prefix = undefined;
+    if (taker.take(prefix)) return flowFrom(this.inner, taker);
+    let flow: Flow | undefined;
+    return {
+      more: () => {
+        if (flow) flow.more();
+        else flow = flowFrom(this.inner, taker);
+      },
+    };
   }
 
   write(bytes: Uint8Array): Promise<void> {

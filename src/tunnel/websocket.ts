@@ -31,8 +31,6 @@ export interface AcceptOptions {
 
 /** Past this many bytes in the transport's own buffers, streams wait their turn: the latency of the others stays low. */
 const sendAheadBytes = 256 * 1024;
-/** Data at least this long goes out as it is; smaller pieces are copied together, which is cheaper than a vector of them. */
-const copyBytesMax = 16 * 1024;
 const closeMillisMax = 5_000;
 /** Streams that may wait before somebody takes them: the gateway has not authenticated the other side yet, who dials chose it. */
 const waitingMax = { client: 1024, server: 16 } as const;
@@ -101,23 +99,23 @@ export function acceptWebSocket(
   });
 }
 
+const sendOptions = { binary: true };
+
 const zeroMask = (mask: Buffer): void => void mask.fill(0);
 
 class WebSocketConnection implements Connection {
   readonly closed: Promise<string>;
   readonly #webSocket: WebSocket;
-  readonly #socket: NodeDuplex;
   readonly #mux: Mux;
   readonly #arrivals: Arrivals;
   #reason = 'lost';
 
   constructor(webSocket: WebSocket, socket: NodeDuplex, role: 'client' | 'server', muxLimits: Partial<MuxLimits> = {}) {
     this.#webSocket = webSocket;
-    this.#socket = socket;
     this.#arrivals = new Arrivals(waitingMax[role]);
     this.#mux = createMux({
       role,
-      send: (chunks, bytes) => this.#send(chunks, bytes),
+      send: (frames) => this.#send(frames),
       onStream: (stream) => this.#arrived(stream),
       onClose: (reason, how) => this.#muxClosed(reason, how),
       schedule: setImmediate,
@@ -168,17 +166,10 @@ class WebSocketConnection implements Connection {
     if (!this.#arrivals.add(stream)) this.#mux.close('streams were opened before the handshake was over');
   }
 
-  /** The frames of one turn. They leave in one write, whatever the number of messages; where a message ends means nothing. */
-  #send(chunks: Uint8Array[], bytes: number): boolean {
-    const webSocket = this.#webSocket;
-    if (bytes <= copyBytesMax) {
-      webSocket.send(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes));
-    } else {
-      this.#socket.cork();
-      for (const message of gathered(chunks)) webSocket.send(message);
-      this.#socket.uncork();
-    }
-    return webSocket.bufferedAmount < sendAheadBytes;
+  /** The frames of one turn, in one message. */
+  #send(frames: Buffer): boolean {
+    this.#webSocket.send(frames, sendOptions);
+    return this.#webSocket.bufferedAmount < sendAheadBytes;
   }
 
   #muxClosed(reason: string, how: MuxEnd): void {
@@ -202,19 +193,4 @@ class WebSocketConnection implements Connection {
       silenceMillisMax: limits.pongMillisMax,
     });
   }
-}
-
-/** Small neighbours copied together, large pieces as they are. */
-function* gathered(chunks: Uint8Array[]): Generator<Uint8Array> {
-  let small: Uint8Array[] = [];
-  for (const chunk of chunks) {
-    if (chunk.length < copyBytesMax) {
-      small.push(chunk);
-      continue;
-    }
-    if (small.length > 0) yield Buffer.concat(small);
-    small = [];
-    yield chunk;
-  }
-  if (small.length > 0) yield Buffer.concat(small);
 }

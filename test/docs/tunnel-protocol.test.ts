@@ -18,8 +18,8 @@ function recorder(role: 'client' | 'server') {
   const mux: Mux = createMux({
     role,
     schedule: queueMicrotask,
-    send: (chunks) => {
-      sent += Buffer.concat(chunks).toString('hex');
+    send: (frames) => {
+      sent += frames.toString('hex');
       return true;
     },
     onStream: (stream) => streams.push(stream),

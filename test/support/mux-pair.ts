@@ -28,9 +28,8 @@ function endpoint(
     schedule: queueMicrotask,
     onStream: (stream) => made.streams.push(stream),
     onClose: (reason, how) => (made.over = { reason, how }),
-    send: (chunks) => {
-      const message = Buffer.concat(chunks);
-      queueMicrotask(() => deliver(message));
+    send: (frames) => {
+      queueMicrotask(() => deliver(frames));
       return true;
     },
   });
