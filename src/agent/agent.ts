@@ -22,7 +22,7 @@ import { pump } from '../shared/pump.ts';
 import { handshakeVersion, version } from '../shared/version.ts';
 import { keepThreadPoolAwake } from '../store/thread-pool.ts';
 import { checkVersion, prefixed, readControl, refuseControl, writeControl } from '../tunnel/control.ts';
-import { afterSequence } from '../tunnel/witness-frame.ts';
+import { afterSequence } from '../tunnel/sequence-frame.ts';
 import { connectWebSocket, type Connection } from '../tunnel/websocket.ts';
 import type { AgentConfig, ResourceConfig } from './config.ts';
 import type { AgentKey } from './key.ts';

@@ -1,4 +1,4 @@
-import { headerBytes, kindsIn, seqOf } from '../recording/entry-codec.ts';
+import { headerBytes, isOneOf, seqOf } from '../recording/entry-codec.ts';
 import type { EntryKind } from '../recording/entry.ts';
 import { parseSessionId } from '../recording/session-id.ts';
 import type { Duplex } from '../shared/duplex.ts';
@@ -19,9 +19,8 @@ import {
   encodeWitnessJson,
   readWitnessMessages,
   witnessMessageTypes,
-  withSequence,
-  type Shower,
 } from '../tunnel/witness-frame.ts';
+import { withSequence, type Shower } from '../tunnel/sequence-frame.ts';
 
 /** What the agent gets whole, salt and payload: what is about to reach its resource. Of the rest (who asked, what came back) the header. */
 const shownWhole: ReadonlySet<EntryKind> = new Set(['statement', 'data', 'state', 'cancel']);
@@ -151,8 +150,7 @@ export class SessionWitness implements Shower {
   /** Takes every entry as it is appended: whole, or its header. Copies it. */
   add(id: string, entry: Buffer): void {
     this.#messages ??= new EntryMessages(parseSessionId(id)!);
-    const isShown =
-      entry.length <= limits.witnessPayloadBytesMax && kindsIn(entry).some((kind) => shownWhole.has(kind));
+    const isShown = entry.length <= limits.witnessPayloadBytesMax && isOneOf(shownWhole, entry);
     this.#messages.add(isShown ? entry : entry.subarray(0, headerBytes));
     this.#appended = { entries: this.#appended.entries + 1, seq: seqOf(entry), mark: this.#messages.mark };
   }

@@ -2,7 +2,7 @@ import { assert } from '../shared/errors.ts';
 import { digestBytes, domains, sha256Characters, sha256Of } from './digest.ts';
 import { entryVersion, type EntryBody, type EntryHeader, type EntryKind, type WholeEntry } from './entry.ts';
 import { kindNamed, kindNumbers } from './entry-kinds.ts';
-import { readGroup, type EventGroup } from './event-group.ts';
+import { holdsOneOf, readGroup, type EventGroup } from './event-group.ts';
 import { readU64, writeU16, writeU32, writeU64 } from './field-codecs.ts';
 import { fieldsOf, readFields } from './fields.ts';
 import { payloadBytes, writePayload } from './payload.ts';
@@ -154,11 +154,10 @@ export function decodeEvents(bytes: Uint8Array): WholeEntry[] {
 const readBody = (kind: EntryKind, payload: Buffer): EntryBody =>
   ({ kind, ...readFields(fieldsOf(kind), payload) }) as unknown as EntryBody;
 
-/** Of an entry that was checked or made here: what its events are. */
-export function kindsIn(entry: Uint8Array): EntryKind[] {
+/** Of an entry that was made here, or checked and read: is one of its events of these kinds? */
+export function isOneOf(kinds: ReadonlySet<EntryKind>, entry: Buffer): boolean {
   const kind = kindOf(entry);
-  if (kind !== 'group') return [kind];
-  return readGroup(asBuffer(entry).subarray(payloadAt), eventsOf(entry)).map((event) => event.kind);
+  return kind === 'group' ? holdsOneOf(kinds, entry, payloadAt) : kinds.has(kind);
 }
 
 /** Does the payload match the header's commitment? */

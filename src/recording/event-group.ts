@@ -67,6 +67,13 @@ export interface GroupedPayload {
   payload: Buffer;
 }
 
+/** Whether a group that was made or checked here holds an event of one of these kinds. */
+export function holdsOneOf(kinds: ReadonlySet<EntryKind>, payload: Buffer, from: number): boolean {
+  for (let at = from; at < payload.length; at += headBytes + payload.readUInt32BE(at + 1))
+    if (kinds.has(kindNamed(payload[at]!)!)) return true;
+  return false;
+}
+
 /** The events in a group's payload. Throws RangeError on anything that `EventGroup` would not have written. */
 export function readGroup(payload: Buffer, events: number): GroupedPayload[] {
   const found: GroupedPayload[] = [];

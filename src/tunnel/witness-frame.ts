@@ -1,8 +1,7 @@
 /**
- * How the record travels beside what it is the record of. Two forms, all numbers big-endian:
+ * How the record travels beside what it is the record of (sequence-frame.ts): messages on a link's witness stream, all numbers big-endian
  *
- *   message on a link's witness stream   type u8 · length u32 · body
- *   unit on a witnessed resource stream  length u32 · sequence u64 · bytes: not to be acted on before the entry of that number was checked
+ *   type u8 · length u32 · body
  *
  * The entries of all sessions go on one stream of their own: within the streams of bytes, one whose resource does not read would hold
  * up the entries that the others wait for.
@@ -14,9 +13,6 @@ import { limits } from '../shared/limits.ts';
 export const witnessMessageTypes = { entry: 1, json: 2 } as const;
 
 const messageHeadBytes = 5;
-const unitHeadBytes = 12;
-/** Smaller units are copied behind their head: one frame is cheaper than two. */
-const copiedBytesMax = 4096;
 
 /** A message of type `entry`. */
 export function encodeWitnessEntry(sessionId: Uint8Array, entry: Uint8Array): Buffer {
@@ -114,90 +110,6 @@ export async function readWitnessMessages(stream: Duplex, take: (type: number, b
     held = at === held.length ? nothing : held.subarray(at);
   }
   if (held.length > 0) throw new StreamReset('a witness message was cut off');
-}
-
-/** What is sent to the witness before the bytes that it is the record of. */
-export interface Shower {
-  /** Sends what is durable and was not sent; undefined where that is nothing, or nothing has to be waited for. */
-  show(): Promise<void> | undefined;
-  /** Number of the last entry that was sent. */
-  readonly shownSeq: number;
-}
-
-/** The gateway's side: every write says which entry it needs; the entries up to it are sent first. */
-export function withSequence(stream: Duplex, shower: Shower): Duplex {
-  return {
-    get closed() {
-      return stream.closed;
-    },
-    read: () => stream.read(),
-    end: () => stream.end(),
-    reset: (reason) => stream.reset(reason),
-    write(bytes) {
-      const sent = shower.show();
-      const written = writeUnit(stream, shower.shownSeq, bytes);
-      return sent === undefined ? written : Promise.all([written, sent]).then(() => undefined);
-    },
-  };
-}
-
-function writeUnit(stream: Duplex, seq: number, bytes: Uint8Array): Promise<void> {
-  const isCopied = bytes.length <= copiedBytesMax;
-  const unit = Buffer.allocUnsafe(unitHeadBytes + (isCopied ? bytes.length : 0));
-  unit.writeUInt32BE(bytes.length);
-  unit.writeUInt32BE(Math.floor(seq / 2 ** 32), 4);
-  unit.writeUInt32BE(seq >>> 0, 8);
-  if (isCopied) unit.set(bytes, unitHeadBytes);
-  const written = stream.write(unit);
-  if (isCopied) return written;
-  written.catch(() => undefined); // the write that follows rejects too
-  return stream.write(bytes);
-}
-
-/**
- * The agent's side: bytes are read only after their number was checked. `checked` gives undefined for one that was already; what its
- * promise rejects with ends the stream.
- */
-export function afterSequence(stream: Duplex, checked: (seq: number) => Promise<void> | undefined): Duplex {
-  let held = nothing;
-  let at = 0;
-  let left = 0;
-  const more = async (): Promise<boolean> => {
-    const bytes = await stream.read();
-    if (!bytes) return false;
-    held = at === held.length ? asBuffer(bytes) : Buffer.concat([held.subarray(at), bytes]);
-    at = 0;
-    return true;
-  };
-  const read = async (): Promise<Uint8Array | null> => {
-    while (left === 0) {
-      while (held.length - at < unitHeadBytes) {
-        if (await more()) continue;
-        if (held.length === at) return null;
-        throw new StreamReset('the stream ended too early');
-      }
-      left = held.readUInt32BE(at);
-      const due = checked(held.readUInt32BE(at + 4) * 2 ** 32 + held.readUInt32BE(at + 8));
-      at += unitHeadBytes;
-      if (due) await due;
-    }
-    if (held.length === at && !(await more())) throw new StreamReset('a unit of bytes was cut off');
-    const end = Math.min(held.length, at + left);
-    const bytes = held.subarray(at, end);
-    left -= bytes.length;
-    at = end;
-    if (at === held.length) [held, at] = [nothing, 0]; // what was read is not kept
-    return bytes;
-  };
-  return {
-    get closed() {
-      return stream.closed;
-    },
-    read,
-    write: (bytes) => stream.write(bytes),
-    end: () => stream.end(),
-    reset: (reason) => stream.reset(reason),
-  };
 }
 
 const nothing: Buffer = Buffer.alloc(0);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { limits } from '../../src/shared/limits.ts';
-import { withSequence } from '../../src/tunnel/witness-frame.ts';
+import { withSequence } from '../../src/tunnel/sequence-frame.ts';
 import { writeControl } from '../../src/tunnel/control.ts';
 import { createMux, type Mux } from '../../src/tunnel/mux.ts';
 import { initialWindowBytes } from '../../src/tunnel/mux-stream.ts';

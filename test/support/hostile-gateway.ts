@@ -12,7 +12,8 @@ import {
 } from '../../src/shared/handshake.ts';
 import { handshakeVersion } from '../../src/shared/version.ts';
 import { readControl, writeControl } from '../../src/tunnel/control.ts';
-import { encodeWitnessEntry, withSequence } from '../../src/tunnel/witness-frame.ts';
+import { withSequence } from '../../src/tunnel/sequence-frame.ts';
+import { encodeWitnessEntry } from '../../src/tunnel/witness-frame.ts';
 import { acceptWebSocket, type Connection } from '../../src/tunnel/websocket.ts';
 import { listen } from './tunnel.ts';
 
