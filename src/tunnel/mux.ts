@@ -1,15 +1,7 @@
 import { StreamReset, type Duplex } from '../shared/duplex.ts';
 import { ProtocolError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
-import {
-  FrameParser,
-  frameFlag,
-  frameType,
-  goAwayCode,
-  headerBytes,
-  resetReasonBytesMax,
-  type FrameHeader,
-} from './frame.ts';
+import { FrameParser, frameFlag, frameType, goAwayCode, resetReasonBytesMax, type FrameHeader } from './frame.ts';
 import { FrameBatch } from './frame-batch.ts';
 import { MuxStream, type StreamHost } from './mux-stream.ts';
 
@@ -17,10 +9,10 @@ export interface MuxOptions {
   /** The client's streams have odd numbers, the server's even ones. */
   role: 'client' | 'server';
   /**
-   * Takes the frames of one turn, in order; the buffer is the transport's. False when it holds enough: no more data is sent until
-   * `drained()` is called.
+   * Takes the frames of one turn, in order, in pieces whose ends mean nothing; the transport may keep them until they are sent. False
+   * when it holds enough: no more data is sent until `drained()` is called.
    */
-  send(frames: Buffer): boolean;
+  send(pieces: Uint8Array[]): boolean;
   /** A stream that the other side opened. Called inside `receive`. */
   onStream(stream: Duplex): void;
   /** Called once, when the multiplexer is over; the transport is then to be closed. */
@@ -84,7 +76,7 @@ class Multiplexer implements Mux, StreamHost {
   readonly #ready = new Set<MuxStream>();
   readonly #pings = new Map<number, () => void>();
   readonly #flushTurn = () => this.#flush();
-  readonly #batch: FrameBatch;
+  readonly #batch = new FrameBatch();
   #scheduled = false;
   #transportFull = false;
   #pumping = false;
@@ -104,8 +96,6 @@ class Multiplexer implements Mux, StreamHost {
     this.#limits = { ...defaults, ...options.limits };
     this.windowBytes = this.#limits.windowBytes;
     this.frameBytesMax = this.#limits.frameBytesMax;
-    // The frame that fills a batch still belongs to it.
-    this.#batch = new FrameBatch(this.#limits.batchBytesMax + headerBytes + this.#limits.frameBytesMax);
     this.#nextId = options.role === 'client' ? 1 : 2;
   }
 

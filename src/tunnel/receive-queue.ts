@@ -30,6 +30,10 @@ export class ReceiveQueue {
 
   /** The next bytes, as many as one step may take; the caller owns them. */
   shift(): Uint8Array | undefined {
+    if (this.#pieces.length <= 1) {
+      this.#gather = undefined;
+      return this.#pieces.pop();
+    }
     const pieces = this.#pieces.splice(0, this.#countOfStep());
     if (this.#pieces.length === 0) this.#gather = undefined;
     return pieces.length > 1 ? joined(pieces) : pieces[0];

@@ -99,23 +99,23 @@ export function acceptWebSocket(
   });
 }
 
-const sendOptions = { binary: true };
-
 const zeroMask = (mask: Buffer): void => void mask.fill(0);
 
 class WebSocketConnection implements Connection {
   readonly closed: Promise<string>;
   readonly #webSocket: WebSocket;
+  readonly #socket: NodeDuplex;
   readonly #mux: Mux;
   readonly #arrivals: Arrivals;
   #reason = 'lost';
 
   constructor(webSocket: WebSocket, socket: NodeDuplex, role: 'client' | 'server', muxLimits: Partial<MuxLimits> = {}) {
     this.#webSocket = webSocket;
+    this.#socket = socket;
     this.#arrivals = new Arrivals(waitingMax[role]);
     this.#mux = createMux({
       role,
-      send: (frames) => this.#send(frames),
+      send: (pieces) => this.#send(pieces),
       onStream: (stream) => this.#arrived(stream),
       onClose: (reason, how) => this.#muxClosed(reason, how),
       schedule: setImmediate,
@@ -166,10 +166,16 @@ class WebSocketConnection implements Connection {
     if (!this.#arrivals.add(stream)) this.#mux.close('streams were opened before the handshake was over');
   }
 
-  /** The frames of one turn, in one message. */
-  #send(frames: Buffer): boolean {
-    this.#webSocket.send(frames, sendOptions);
-    return this.#webSocket.bufferedAmount < sendAheadBytes;
+  /** The frames of one turn. They leave in one write, whatever the number of messages; where a message ends means nothing. */
+  #send(pieces: Uint8Array[]): boolean {
+    const webSocket = this.#webSocket;
+    if (pieces.length === 1) webSocket.send(pieces[0]!);
+    else {
+      this.#socket.cork();
+      for (const piece of pieces) webSocket.send(piece);
+      this.#socket.uncork();
+    }
+    return webSocket.bufferedAmount < sendAheadBytes;
   }
 
   #muxClosed(reason: string, how: MuxEnd): void {

@@ -18,8 +18,8 @@ function recorder(role: 'client' | 'server') {
   const mux: Mux = createMux({
     role,
     schedule: queueMicrotask,
-    send: (frames) => {
-      sent += frames.toString('hex');
+    send: (chunks) => {
+      sent += Buffer.concat(chunks).toString('hex');
       return true;
     },
     onStream: (stream) => streams.push(stream),

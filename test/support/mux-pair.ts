@@ -28,8 +28,9 @@ function endpoint(
     schedule: queueMicrotask,
     onStream: (stream) => made.streams.push(stream),
     onClose: (reason, how) => (made.over = { reason, how }),
-    send: (frames) => {
-      queueMicrotask(() => deliver(frames));
+    send: (chunks) => {
+      const message = Buffer.concat(chunks);
+      queueMicrotask(() => deliver(message));
       return true;
     },
   });

@@ -95,8 +95,8 @@ describe('streams', () => {
       schedule: queueMicrotask,
       onStream: () => undefined,
       onClose: () => undefined,
-      send: (frames) => {
-        if (frames.length > 12) sent.push(frames.readUInt32BE(4)); // one of 64 KiB fills a batch
+      send: (chunks) => {
+        for (const chunk of chunks) if (chunk.length === 12) sent.push(Buffer.from(chunk).readUInt32BE(4));
         return false; // one batch at a time
       },
     });
