@@ -117,7 +117,7 @@ export class Answers implements SplitterTarget {
         decodeEmpty(bytes, body, end);
         return this.#done(item, 'close');
       case backendType.parameterDescription:
-        return this.#parameters(item, decodeParameterDescription(bytes, body, end));
+        return this.#parameters(item, bytes, body, end);
       case backendType.noData:
         decodeEmpty(bytes, body, end);
         return this.#described(item);
@@ -186,7 +186,7 @@ export class Answers implements SplitterTarget {
 
   #parsed(item: Awaited): void {
     const { unnamed } = this.#talk;
-    if (unnamed?.by === item) unnamed.isAnswered = true;
+    if (unnamed?.by === item) unnamed.by = undefined;
     this.#done(item, 'parse');
   }
 
@@ -197,10 +197,10 @@ export class Answers implements SplitterTarget {
     if (item.changes === 'portal') this.#talk.portals.confirm();
   }
 
-  #parameters(item: Awaited, types: number[]): void {
+  #parameters(item: Awaited, bytes: Uint8Array, body: number, end: number): void {
     if (!item.described || item.sawParameters) throw desync('a parameter description');
     item.sawParameters = true;
-    item.described.serverTypes = types;
+    item.described.serverTypes = decodeParameterDescription(bytes, body, end);
   }
 
   #described(item: Awaited, columns?: Uint8Array): void {
@@ -314,7 +314,7 @@ export class Answers implements SplitterTarget {
     const talk = this.#talk;
     talk.isSkipping = true;
     // An answered definition stays; one that was on its way may or may not have reached the server: parse again before the next use.
-    if (!talk.unnamed?.isAnswered) talk.unnamed = undefined;
+    if (talk.unnamed?.by !== undefined) talk.unnamed = undefined;
     let isFirst = true;
     while (talk.head && talk.head.kind !== 'sync') {
       const item = talk.awaited.shift();

@@ -37,7 +37,7 @@ export class Awaited {
   syncsAhead = 0;
   /** What came back so far. */
   result: Result | undefined = undefined;
-  /** What was sent next. */
+  /** What was sent next; undefined once it is off the queue. */
   next: Awaited | undefined = undefined;
 
   constructor(kind: AwaitedKind, entry: Sequence, sentMicros: number) {
@@ -64,6 +64,7 @@ export class AwaitedQueue {
     const item = this.head!;
     this.head = item.next;
     if (this.head === undefined) this.#tail = undefined;
+    item.next = undefined; // whoever keeps it does not keep all that came later
     return item;
   }
 
@@ -72,6 +73,7 @@ export class AwaitedQueue {
     const head = this.head!;
     const second = head.next!;
     head.next = second.next;
+    second.next = undefined;
     if (this.#tail === second) this.#tail = head;
   }
 

@@ -16,8 +16,8 @@ const portalBytes = (): number => nameOverheadBytes;
 interface Unnamed {
   definition: Definition;
   segment: number;
-  by: Awaited;
-  isAnswered: boolean;
+  /** The Parse whose answer is to come; undefined once it has. */
+  by: Awaited | undefined;
 }
 
 /** What both halves of the decoder share: the state of one stream as far as the server has confirmed it. */

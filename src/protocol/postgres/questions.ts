@@ -179,7 +179,7 @@ export class Questions {
     const by = talk.expect('parse', entry);
     by.changes = 'statement';
     by.isWithheld = isWithheld;
-    if (name.length === 0) talk.unnamed = { definition, segment: talk.segment, by, isAnswered: false };
+    if (name.length === 0) talk.unnamed = { definition, segment: talk.segment, by };
   }
 
   #bind(bytes: Uint8Array, start: number, end: number): void {
@@ -336,13 +336,13 @@ export class Questions {
   #ensureUnnamed(definition: Definition, owner: Sequence): void {
     const talk = this.#talk;
     const { unnamed, segment } = talk;
-    if (unnamed?.definition === definition && (unnamed.isAnswered || unnamed.segment === segment)) return;
+    if (unnamed?.definition === definition && (unnamed.by === undefined || unnamed.segment === segment)) return;
     const { text, types, isWithheld } = definition;
     this.#forward(encodeParse({ name: empty, text, types }));
     const by = talk.expect('parse', owner);
     by.isOurs = true;
     by.isWithheld = isWithheld;
-    talk.unnamed = { definition, segment, by, isAnswered: false };
+    talk.unnamed = { definition, segment, by };
   }
 
   /** The same Bind, with the statement's name left empty. */
