@@ -28,31 +28,31 @@ export interface StatementEvent {
   /** True if an outcome will follow (or be marked unknown). */
   expectsOutcome: boolean;
   /** Statement text as raw bytes in the client's encoding, without terminator. Only where it is defined (query, parse). */
-  text?: Uint8Array;
+  text?: Uint8Array | undefined;
   /** The entry that this one builds on: bind → its parse, execute → its bind (or the query that made the name). */
-  of?: Sequence;
+  of?: Sequence | undefined;
   /** Name of the prepared statement (parse, bind, close, describe). Empty = the unnamed one. */
-  statementName?: Uint8Array;
+  statementName?: Uint8Array | undefined;
   /** Name of the portal (bind, execute, close, describe). */
-  portalName?: Uint8Array;
+  portalName?: Uint8Array | undefined;
   /** Parameter types declared with a text (parse). */
-  parameterTypes?: number[];
-  parameters?: Parameter[];
-  resultFormats?: number[];
+  parameterTypes?: number[] | undefined;
+  parameters?: Parameter[] | undefined;
+  resultFormats?: number[] | undefined;
   /** Rows asked for; 0 = all. */
-  rowLimit?: number;
+  rowLimit?: number | undefined;
   /** Arguments of a protocol whose command is a list (Redis), or of FunctionCall. */
-  arguments?: Uint8Array[];
+  arguments?: Uint8Array[] | undefined;
   /** PostgreSQL function OID. */
-  functionId?: number;
+  functionId?: number | undefined;
   /** client_encoding in force, where it is not UTF8. */
-  encoding?: string;
+  encoding?: string | undefined;
   /** False where the name → text mapping came from the wire but opaque SQL ran since, so that it may have changed unseen. */
-  resolved?: boolean;
+  resolved?: boolean | undefined;
   /** Set where secrets were replaced before recording: how many, and by which rule. */
-  redactions?: string[];
+  redactions?: string[] | undefined;
   /** Classification for policy and search: read, write, ddl, dangerous, unknown. Never decides what is recorded. */
-  class?: string;
+  class?: string | undefined;
 }
 
 /** Bytes that belong to a running statement: COPY data, as the whole protocol messages (header included). */

@@ -208,7 +208,7 @@ export interface Step {
   toClient: Uint8Array[];
   end: StreamEnd | null;
   /** Much was appended: what goes to the client waits for the disk too, so that a resource cannot run ahead of it. */
-  recordFirst?: true;
+  recordFirst?: true | undefined;
 }
 
 export interface StreamEnd {

@@ -29,17 +29,44 @@ describe('ByteQueue', () => {
 });
 
 describe('ByteRuns', () => {
+  const large = 16 * 1024;
+
   it('joins neighbours in memory and nothing else, in order', () => {
-    const emitted: Uint8Array[] = [];
-    const runs = new ByteRuns((bytes) => emitted.push(bytes));
+    const runs = new ByteRuns();
     const chunk = Uint8Array.of(0, 1, 2, 3, 4, 5);
     runs.add(chunk.subarray(0, 2));
     runs.add(chunk.subarray(2, 4));
-    runs.add(Uint8Array.of(9));
+    runs.add(new Uint8Array(large));
     runs.add(chunk.subarray(4, 5));
-    runs.flush();
-    runs.flush();
-    expect(emitted.map((bytes) => [...bytes])).toEqual([[0, 1, 2, 3], [9], [4]]);
-    expect(emitted[0]!.buffer).toBe(chunk.buffer);
+    runs.add(chunk, 5);
+    expect(runs.isEmpty).toBe(false);
+    const taken = runs.take();
+    expect(taken.map((bytes) => bytes.length)).toEqual([4, large, 2]);
+    expect([[...taken[0]!], [...taken[2]!]]).toEqual([
+      [0, 1, 2, 3],
+      [4, 5],
+    ]);
+    expect(taken[0]!.buffer).toBe(chunk.buffer);
+    expect(runs.isEmpty).toBe(true);
+    expect(runs.take()).toEqual([]);
+  });
+
+  it('hands on the very chunk that was added piece by piece', () => {
+    const runs = new ByteRuns();
+    const chunk = Uint8Array.of(0, 1, 2, 3);
+    runs.add(chunk, 0, 1);
+    runs.add(chunk, 1, 4);
+    expect(runs.take()[0]).toBe(chunk);
+  });
+
+  it('puts a few small ones together, in memory of their own', () => {
+    const runs = new ByteRuns();
+    const chunk = Uint8Array.of(0, 1, 2, 3);
+    runs.add(chunk, 2, 3);
+    runs.add(Uint8Array.of(9));
+    runs.add(chunk, 0, 2);
+    const taken = runs.take();
+    chunk.fill(7);
+    expect(taken.map((bytes) => [...bytes])).toEqual([[2, 9, 0, 1]]);
   });
 });

@@ -3,7 +3,7 @@ import type { Event, StatementEvent, OutcomeEvent } from '../../src/protocol/eve
 import type { Decoder, Step } from '../../src/protocol/protocol.ts';
 import { createDecoder } from '../../src/protocol/postgres/decoder.ts';
 import { backendType, headerBytes } from '../../src/protocol/postgres/messages.ts';
-import { Splitter } from '../../src/protocol/postgres/splitter.ts';
+import { Splitter, wholeMessages } from '../../src/protocol/postgres/splitter.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 
 const messageBytesMax = 64 * 1024 * 1024;
@@ -34,11 +34,7 @@ export class DecodedStream {
   private constructor(socket: Socket) {
     this.#socket = socket;
     this.#fromServer = new Splitter(
-      {
-        streams: () => false,
-        message: (type, message) => this.#receive(type, message),
-        piece: () => undefined,
-      },
+      wholeMessages((type, message) => this.#receive(type, message)),
       messageBytesMax,
     );
   }

@@ -4,7 +4,7 @@ import type { Decoder, Step } from '../../src/protocol/protocol.ts';
 import { createDecoder } from '../../src/protocol/postgres/decoder.ts';
 import { postgres } from '../../src/protocol/postgres/index.ts';
 import { backendType } from '../../src/protocol/postgres/messages.ts';
-import { Splitter } from '../../src/protocol/postgres/splitter.ts';
+import { Splitter, wholeMessages } from '../../src/protocol/postgres/splitter.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 
 const messageBytesMax = 64 * 1024 * 1024;
@@ -64,14 +64,10 @@ export class DecodingPump {
     };
     const login: Buffer[] = [];
     const untilReady = new Splitter(
-      {
-        streams: () => false,
-        piece: () => undefined,
-        message: (type, message) => {
-          if (type === backendType.parameterStatus) login.push(Buffer.from(message));
-          if (type === backendType.readyForQuery) decoder = this.#decode(Buffer.concat(login));
-        },
-      },
+      wholeMessages((type, message) => {
+        if (type === backendType.parameterStatus) login.push(Buffer.from(message));
+        if (type === backendType.readyForQuery) decoder = this.#decode(Buffer.concat(login));
+      }),
       messageBytesMax,
     );
     client.on('data', (chunk: Buffer) => {

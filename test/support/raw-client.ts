@@ -9,7 +9,7 @@ import {
   int32,
 } from '../../src/protocol/postgres/messages.ts';
 import { startClient } from '../../src/protocol/postgres/scram.ts';
-import { Splitter } from '../../src/protocol/postgres/splitter.ts';
+import { Splitter, wholeMessages } from '../../src/protocol/postgres/splitter.ts';
 import { protocol30 } from '../../src/protocol/postgres/startup.ts';
 import type { Received } from './decoded-stream.ts';
 
@@ -31,14 +31,10 @@ export class RawClient {
   #raw: Buffer[] | undefined;
   #changed = (): void => undefined;
   readonly #splitter = new Splitter(
-    {
-      streams: () => false,
-      message: (type, message) => {
-        const body = Buffer.from(message.subarray(headerBytes));
-        this.received.push({ type: String.fromCharCode(type), body });
-      },
-      piece: () => undefined,
-    },
+    wholeMessages((type, message) => {
+      const body = Buffer.from(message.subarray(headerBytes));
+      this.received.push({ type: String.fromCharCode(type), body });
+    }),
     1 << 28,
   );
 

@@ -16,7 +16,7 @@ import {
   int32,
   textOf,
 } from '../../src/protocol/postgres/messages.ts';
-import { Splitter } from '../../src/protocol/postgres/splitter.ts';
+import { Splitter, wholeMessages } from '../../src/protocol/postgres/splitter.ts';
 
 const error = encodeErrorResponse({ severity: 'ERROR', code: '42601', message: 'no' });
 const row = encodeMessage(backendType.dataRow, int16(1), int32(1), bytesOf('x'));
@@ -42,7 +42,7 @@ export class ToyPostgres {
 
   constructor() {
     this.#splitter = new Splitter(
-      { streams: () => false, message: (type, message) => this.#message(type, message), piece: () => undefined },
+      wholeMessages((type, message) => this.#message(type, message)),
       2 ** 20,
     );
   }

@@ -107,7 +107,7 @@ export function converse(turns: Turn[], options: CourseOptions = {}): Course {
 /** Adjacent data joined, and entries numbered by their place among the others. */
 export function comparable(events: Event[]): unknown[] {
   const places = new Map<number, number>();
-  const joined: { of?: number; kind: string; bytes?: Uint8Array }[] = [];
+  const joined: { of?: number | undefined; kind: string; bytes?: Uint8Array }[] = [];
   for (const [sequence, event] of events.entries()) {
     const last = joined.at(-1);
     const of = 'of' in event && event.of !== undefined ? { of: places.get(event.of)! } : {};

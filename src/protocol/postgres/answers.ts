@@ -1,8 +1,11 @@
 import { ProtocolError } from '../../shared/errors.ts';
+import type { ByteRuns } from '../byte-runs.ts';
+import type { Awaited, AwaitedKind } from './awaited.ts';
+import { commandTagOf } from './command-tag.ts';
+import type { Conversation } from './conversation.ts';
 import {
   backendType,
   checkRowDescription,
-  decodeCommandComplete,
   decodeCopyResponse,
   decodeEmpty,
   decodeFields,
@@ -14,8 +17,8 @@ import {
   encodeErrorResponse,
   headerBytes,
 } from './messages.ts';
-import type { Awaited, Conversation } from './conversation.ts';
 import { withoutObjectNumbers } from './row-description.ts';
+import { wholeMessages, Splitter, type Passage, type SplitterTarget } from './splitter.ts';
 
 const desync = (what: string): ProtocolError =>
   new ProtocolError('desync', `the server sent ${what}, which answers nothing that was asked`);
@@ -25,125 +28,148 @@ const endsWithReady = ({ kind, phase, isAnswered }: Awaited): boolean =>
   kind === 'sync' || phase === 'failed' || (isAnswered && phase === undefined);
 
 /** Reads what the server says: pairs answers with questions, notes outcomes, says which bytes pass on to the client. */
-export class Answers {
+export class Answers implements SplitterTarget {
   readonly #talk: Conversation;
-  /** Takes bytes for the client, in order. */
-  readonly #pass: (bytes: Uint8Array) => void;
+  readonly #toClient: ByteRuns;
+  /** Called behind every message that was read. */
+  readonly #answered: () => void;
 
-  constructor(talk: Conversation, pass: (bytes: Uint8Array) => void) {
+  constructor(talk: Conversation, toClient: ByteRuns, answered: () => void) {
     this.#talk = talk;
-    this.#pass = pass;
+    this.#toClient = toClient;
+    this.#answered = answered;
   }
 
   /** Rows and COPY data are only counted and digested, never held: their bodies stream through. */
-  streams(type: number): boolean {
+  passage(type: number): Passage {
     const { head } = this.#talk;
     if (type === backendType.copyData) {
       if (head?.phase !== 'copy-out') throw desync('COPY data');
-      return true;
+      return 'stream';
     }
-    if (type !== backendType.dataRow) return false;
+    if (type !== backendType.dataRow) return 'whole';
     // Only Execute gives rows without a RowDescription before them.
     if (head?.phase !== 'rows' && (head?.kind !== 'execute' || head.phase !== undefined)) throw desync('a row');
     if (head.phase === undefined) this.#keepColumns(head);
     head.phase = 'rows';
-    this.#talk.result(head).rowsSeen++;
-    return true;
+    return 'stream';
   }
 
-  piece(bytes: Uint8Array, isLast: boolean): void {
+  piece(bytes: Uint8Array, start: number, end: number, isLast: boolean, begun: number): void {
     const head = this.#talk.head!;
-    this.#digest(head, bytes);
-    this.#keep(head, bytes, isLast, true);
-    this.#pass(bytes);
+    const result = this.#talk.result(head);
+    if (head.phase === 'rows') result.rowsSeen += begun;
+    result.add(bytes, start, end);
+    if (result.kept !== undefined) this.#keepRows(head, bytes, start, end, isLast, begun);
+    this.#toClient.add(bytes, start, end);
   }
 
-  message(type: number, message: Uint8Array): void {
-    const body = message.subarray(headerBytes);
-    if (this.#isAnytime(type, body)) return this.#pass(message);
+  message(type: number, bytes: Uint8Array, start: number, end: number): void {
+    const talk = this.#talk;
+    if (talk.isOver) return;
+    if (this.#isPassedOn(type, bytes, start, end)) this.#toClient.add(bytes, start, end);
+    this.#answered();
+  }
+
+  /** Reads a message; false: it is not for the client, or the client has it already. */
+  #isPassedOn(type: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const body = start + headerBytes;
+    if (this.#isAnytime(type, bytes, body, end)) return true;
     const item = this.#talk.head;
-    if (this.#talk.strayReadies > 0 && this.#isStray(type, item, body)) return this.#pass(message);
-    if (type === backendType.errorResponse) return this.#failed(this.#owner(item), message, body);
+    if (this.#talk.strayReadies > 0 && this.#isStray(type, item, bytes, body, end)) return true;
+    if (type === backendType.errorResponse) {
+      this.#failed(this.#owner(item), bytes, start, end);
+      return false;
+    }
     if (!item) throw desync(`message ${String.fromCharCode(type)}`);
-    const pass = !item.isOurs;
-    this.#answer(type, item, message, body);
-    if (pass) this.#pass(message);
+    const { isOurs } = item;
+    this.#answer(type, item, bytes, start, end);
+    return !isOurs;
   }
 
   /** Notices, notifications and parameter changes may come at any moment. */
-  #isAnytime(type: number, body: Uint8Array): boolean {
+  #isAnytime(type: number, bytes: Uint8Array, body: number, end: number): boolean {
     if (type === backendType.noticeResponse) {
-      decodeFields(body);
+      decodeFields(bytes, body, end);
       return true;
     }
     if (type === backendType.notificationResponse) {
-      decodeNotification(body);
+      decodeNotification(bytes, body, end);
       return true;
     }
     if (type !== backendType.parameterStatus) return false;
-    const { name, value } = decodeParameterStatus(body);
+    const { name, value } = decodeParameterStatus(bytes, body, end);
     this.#talk.setting(name, value);
     this.#talk.sink.append({ kind: 'state', name, value });
     return true;
   }
 
-  #answer(type: number, item: Awaited, message: Uint8Array, body: Uint8Array): void {
+  #answer(type: number, item: Awaited, bytes: Uint8Array, start: number, end: number): void {
+    const body = start + headerBytes;
     switch (type) {
       case backendType.parseComplete:
-        decodeEmpty(body);
+        decodeEmpty(bytes, body, end);
         return this.#parsed(item);
       case backendType.bindComplete:
-        decodeEmpty(body);
+        decodeEmpty(bytes, body, end);
         return this.#done(item, 'bind');
       case backendType.closeComplete:
-        decodeEmpty(body);
+        decodeEmpty(bytes, body, end);
         return this.#done(item, 'close');
       case backendType.parameterDescription:
-        return this.#parameters(item, body);
+        return this.#parameters(item, bytes, body, end);
       case backendType.noData:
-        decodeEmpty(body);
+        decodeEmpty(bytes, body, end);
         return this.#described(item);
       case backendType.rowDescription:
-        checkRowDescription(body);
-        if (item.kind === 'describe') return this.#described(item, message);
-        // A rule can put a second one before the command's tag.
-        if (item.kind !== 'query' || (item.phase ?? 'rows') !== 'rows') throw desync('a row description');
-        item.phase = 'rows';
-        this.#digest(item, withoutObjectNumbers(message));
-        return this.#keep(item, message, true, false);
+        checkRowDescription(bytes, body, end);
+        return this.#columns(item, bytes, start, end);
       case backendType.commandComplete:
-        return this.#complete(item, decodeCommandComplete(body));
+        return this.#complete(item, bytes, body, end);
       case backendType.emptyQueryResponse:
-        decodeEmpty(body);
+        decodeEmpty(bytes, body, end);
         this.#between(item, 'an empty query');
         return this.#commandDone(item);
       case backendType.portalSuspended:
-        decodeEmpty(body);
+        decodeEmpty(bytes, body, end);
         if (item.kind !== 'execute' || (item.phase ?? 'rows') !== 'rows') throw desync('a suspended portal');
         return this.#end(item, 'suspended');
       case backendType.copyInResponse:
-        decodeCopyResponse(body);
+        decodeCopyResponse(bytes, body, end);
         return this.#copyIn(item);
       case backendType.copyOutResponse:
-        decodeCopyResponse(body);
+        decodeCopyResponse(bytes, body, end);
         this.#between(item, 'COPY data');
         item.phase = 'copy-out';
-        return this.#whole(item, message);
+        return this.#whole(item, bytes, start, end);
       case backendType.copyDone:
-        decodeEmpty(body);
+        decodeEmpty(bytes, body, end);
         if (item.phase !== 'copy-out') throw desync('the end of COPY data');
         item.phase = 'copied';
         return;
       case backendType.functionCallResponse:
-        decodeFunctionCallResponse(body);
+        decodeFunctionCallResponse(bytes, body, end);
         if (item.kind !== 'function-call' || item.isAnswered) throw desync('a function result');
         item.isAnswered = true;
-        return this.#whole(item, message);
+        return this.#whole(item, bytes, start, end);
       case backendType.readyForQuery:
-        return this.#ready(item, body);
+        return this.#ready(item, bytes, body, end);
       default:
         throw desync(`message ${String.fromCharCode(type)}`);
     }
+  }
+
+  #columns(item: Awaited, bytes: Uint8Array, start: number, end: number): void {
+    if (item.kind === 'describe') {
+      const known = item.definition === undefined ? undefined : this.#talk.columns;
+      return this.#described(item, known && bytes.subarray(start, end));
+    }
+    // A rule can put a second one before the command's tag.
+    if (item.kind !== 'query' || (item.phase ?? 'rows') !== 'rows') throw desync('a row description');
+    item.phase = 'rows';
+    const described = withoutObjectNumbers(bytes, start, end);
+    this.#talk.result(item).add(described, 0, described.length);
+    this.#keep(item, bytes, start, end, true, false);
   }
 
   /** A Query or Execute of which no command is half answered. */
@@ -160,21 +186,21 @@ export class Answers {
 
   #parsed(item: Awaited): void {
     const { unnamed } = this.#talk;
-    if (unnamed?.by === item) unnamed.isAnswered = true;
+    if (unnamed?.by === item) unnamed.by = undefined;
     this.#done(item, 'parse');
   }
 
-  #done(item: Awaited, kind: Awaited['kind']): void {
+  #done(item: Awaited, kind: AwaitedKind): void {
     if (item.kind !== kind) throw desync(`the end of a ${kind}`);
     this.#talk.awaited.shift();
     if (item.changes === 'statement') this.#talk.statements.confirm();
     if (item.changes === 'portal') this.#talk.portals.confirm();
   }
 
-  #parameters(item: Awaited, body: Uint8Array): void {
+  #parameters(item: Awaited, bytes: Uint8Array, body: number, end: number): void {
     if (!item.described || item.sawParameters) throw desync('a parameter description');
     item.sawParameters = true;
-    item.described.serverTypes = decodeParameterDescription(body);
+    item.described.serverTypes = decodeParameterDescription(bytes, body, end);
   }
 
   #described(item: Awaited, columns?: Uint8Array): void {
@@ -183,14 +209,11 @@ export class Answers {
     this.#done(item, 'describe');
   }
 
-  #complete(item: Awaited, tag: string): void {
+  #complete(item: Awaited, bytes: Uint8Array, body: number, end: number): void {
+    const tag = commandTagOf(bytes, body, end);
     const isOpen = item.phase === 'copy-out' || item.phase === 'failed' || this.#talk.copyIn !== undefined;
     if ((item.kind !== 'query' && item.kind !== 'execute') || isOpen) throw desync('a completed command');
-    const result = this.#talk.result(item);
-    result.tags.push(tag);
-    // The tag's count is the server's own; rows seen are the fallback (a suspended portal has no tag).
-    result.rows += Number(/ (\d+)$/.exec(tag)?.[1] ?? result.rowsSeen);
-    result.rowsSeen = 0;
+    this.#talk.result(item).complete(tag);
     this.#commandDone(item);
   }
 
@@ -199,22 +222,21 @@ export class Answers {
     this.#between(item, 'a request for COPY data');
     item.phase = 'copy-in';
     this.#talk.copyIn = item.entry;
-    const { awaited } = this.#talk;
-    while (awaited[1]?.kind === 'sync') {
-      awaited.splice(1, 1);
+    while (item.next?.kind === 'sync') {
+      this.#talk.awaited.dropSecond();
       item.syncsAhead++;
     }
   }
 
   /** A ReadyForQuery for a Sync that was sent ahead of a COPY which failed before the server read it. Any other answer: none will come. */
-  #isStray(type: number, item: Awaited | undefined, body: Uint8Array): boolean {
+  #isStray(type: number, item: Awaited | undefined, bytes: Uint8Array, body: number, end: number): boolean {
     const talk = this.#talk;
     if (type !== backendType.readyForQuery) {
       talk.strayReadies = 0;
       return false;
     }
     if (item && endsWithReady(item)) return false;
-    talk.transaction = decodeReadyForQuery(body);
+    talk.transaction = decodeReadyForQuery(bytes, body, end);
     talk.strayReadies--;
     talk.isSkipping = false;
     return true;
@@ -226,10 +248,10 @@ export class Answers {
   }
 
   /** The end of a segment. */
-  #ready(item: Awaited, body: Uint8Array): void {
+  #ready(item: Awaited, bytes: Uint8Array, body: number, end: number): void {
     const talk = this.#talk;
     if (!endsWithReady(item)) throw desync('the end of a segment');
-    talk.transaction = decodeReadyForQuery(body);
+    talk.transaction = decodeReadyForQuery(bytes, body, end);
     if (item.kind === 'sync') talk.awaited.shift();
     else this.#end(item, item.result?.error ? this.#statusOf(item) : 'ok');
     if (item.kind === 'query') talk.statements.forget(''); // a Query drops the unnamed statement, whatever became of it
@@ -248,14 +270,14 @@ export class Answers {
     return this.#talk.head;
   }
 
-  #failed(item: Awaited | undefined, message: Uint8Array, body: Uint8Array): void {
-    const fields = decodeFields(body);
+  #failed(item: Awaited | undefined, bytes: Uint8Array, start: number, end: number): void {
+    const fields = decodeFields(bytes, start + headerBytes, end);
     const severity = fields.get('V') ?? fields.get('S') ?? '';
     const isFatal = severity === 'FATAL' || severity === 'PANIC';
     if (!item || item.phase === 'failed') {
       // A server that goes down, or that ends an idle session, says so unasked.
       if (!isFatal) throw desync('an error');
-      return this.#pass(message);
+      return this.#toClient.add(bytes, start, end);
     }
     const talk = this.#talk;
     talk.copyIn = undefined;
@@ -263,8 +285,8 @@ export class Answers {
     talk.strayReadies = item.syncsAhead;
     const error = { code: fields.get('C') ?? '', message: fields.get('M') ?? '' };
     talk.result(item).error = error;
-    const isExpected = item.error?.code === error.code;
-    this.#pass(isExpected ? encodeErrorResponse({ severity: 'ERROR', ...item.error! }) : message);
+    if (item.error?.code !== error.code) this.#toClient.add(bytes, start, end);
+    else this.#toClient.add(encodeErrorResponse({ severity: 'ERROR', ...item.error }));
     if (isFatal) return this.#endFatally(item);
     if (item.kind === 'query' || item.kind === 'function-call') return; // ReadyForQuery ends them
     this.#checkBehind();
@@ -280,7 +302,7 @@ export class Answers {
 
   /** Whether the server read the Sync that was sent ahead of a COPY decides what of the statements behind it is skipped. */
   #checkBehind(): void {
-    const behind = this.#talk.awaited[1];
+    const behind = this.#talk.head?.next;
     if (this.#talk.strayReadies === 0 || !behind || behind.kind === 'sync') return;
     const what =
       'a COPY failed of which nobody can tell how much behind it was skipped; send nothing more before it is done';
@@ -292,10 +314,10 @@ export class Answers {
     const talk = this.#talk;
     talk.isSkipping = true;
     // An answered definition stays; one that was on its way may or may not have reached the server: parse again before the next use.
-    if (!talk.unnamed?.isAnswered) talk.unnamed = undefined;
+    if (talk.unnamed?.by !== undefined) talk.unnamed = undefined;
     let isFirst = true;
     while (talk.head && talk.head.kind !== 'sync') {
-      const item = talk.awaited.shift()!;
+      const item = talk.awaited.shift();
       if (item.changes) {
         const names = item.changes === 'portal' ? talk.portals : talk.statements;
         const { name, meaning } = names.skip();
@@ -309,24 +331,26 @@ export class Answers {
   }
 
   /** A message of the result that is no row. */
-  #whole(item: Awaited, message: Uint8Array): void {
-    this.#digest(item, message);
-    this.#keep(item, message, true, false);
-  }
-
-  #digest(item: Awaited, bytes: Uint8Array): void {
-    const result = this.#talk.result(item);
-    result.digesting.add(bytes);
-    result.bytes += bytes.length;
+  #whole(item: Awaited, bytes: Uint8Array, start: number, end: number): void {
+    this.#talk.result(item).add(bytes, start, end);
+    this.#keep(item, bytes, start, end, true, false);
   }
 
   /** Only where the owner of the resource wants rows kept. */
-  #keep(item: Awaited, bytes: Uint8Array, isLast: boolean, isRow: boolean): void {
-    if (item.result?.kept?.add(bytes, isLast, isRow)) this.#talk.hasKept = true;
+  #keep(item: Awaited, bytes: Uint8Array, start: number, end: number, isLast: boolean, isRow: boolean): void {
+    if (item.result?.kept?.add(bytes.subarray(start, end), isLast, isRow)) this.#talk.hasKept = true;
+  }
+
+  /** Message by message: what is kept ends with one. */
+  #keepRows(item: Awaited, bytes: Uint8Array, start: number, end: number, isLast: boolean, begun: number): void {
+    if (item.result!.kept!.isFull) return;
+    if (begun <= 1) return this.#keep(item, bytes, start, end, isLast, true);
+    const row = wholeMessages((_type, message) => this.#keep(item, message, 0, message.length, true, true));
+    new Splitter(row, end - start).push(bytes.subarray(start, end));
   }
 
   #keepColumns(item: Awaited): void {
     const columns = this.#talk.columns?.get(item.definition);
-    if (columns && this.#talk.result(item).kept) this.#keep(item, columns, true, false);
+    if (columns && this.#talk.result(item).kept) this.#keep(item, columns, 0, columns.length, true, false);
   }
 }

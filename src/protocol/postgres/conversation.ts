@@ -1,108 +1,34 @@
 import type { Clock } from '../../shared/clock.ts';
-import { ByteRuns } from '../byte-runs.ts';
 import type { EventSink, OutcomeEvent, Sequence } from '../event.ts';
-import { ResultDigest } from '../result-digest.ts';
-import {
-  backendType,
-  decodeParameterStatus,
-  decodeReadyForQuery,
-  headerBytes,
-  type TransactionStatus,
-} from './messages.ts';
+import { Awaited, AwaitedQueue, type AwaitedKind } from './awaited.ts';
+import { backendType, decodeParameterStatus, decodeReadyForQuery, headerBytes } from './messages.ts';
+import type { TransactionStatus } from './messages.ts';
 import { KeptRows, KnownColumns } from './kept-rows.ts';
 import { Names, type Definition, type Portal } from './names.ts';
-
-/** One message that was sent. */
-export interface Sent {
-  kind: 'parse' | 'bind' | 'describe' | 'close' | 'execute' | 'sync' | 'query' | 'function-call';
-  /** The entry that an error belongs to. */
-  entry: Sequence;
-  /** Sent by the gateway, not by the client: its answer is not passed on. */
-  isOurs?: boolean;
-  /** Which name map its confirmation changes. */
-  changes?: 'statement' | 'portal';
-  /** Must end with an outcome. */
-  expectsOutcome: boolean;
-  /** Describe of a statement: whose parameter types the ParameterDescription tells. */
-  described?: Definition;
-  /** What an error is to say in the place of the server's words (the gateway made it fail). */
-  error?: { code: string; message: string; hint: string };
-  /** Its text or parameters were withheld from the record: then so is what the server says of them. */
-  isWithheld?: boolean;
-  /** Execute, Describe: the statement behind the portal. */
-  definition?: Definition | undefined;
-}
-
-/** The same while its answer is to come, in the order of sending. Every property is there from the first: there is one for each message. */
-export class Awaited {
-  readonly kind: Sent['kind'];
-  readonly entry: Sequence;
-  readonly isOurs: boolean;
-  readonly changes: Sent['changes'];
-  readonly expectsOutcome: boolean;
-  readonly described: Definition | undefined;
-  readonly error: Sent['error'];
-  readonly isWithheld: boolean;
-  readonly definition: Definition | undefined;
-  readonly sentMicros: number;
-  /** Describe of a statement: ParameterDescription came, RowDescription or NoData is next. */
-  sawParameters = false;
-  /** How far the answer to a Query, Execute or FunctionCall has come; undefined between the commands of a Query. */
-  phase: Phase | undefined = undefined;
-  /** A Query or FunctionCall got what it must get before ReadyForQuery. */
-  isAnswered = false;
-  /** COPY from the client: Syncs that were sent ahead of it, which the server ignores, if the COPY lives long enough to read them. */
-  syncsAhead = 0;
-  /** What came back so far. */
-  result: Result | undefined = undefined;
-
-  constructor(sent: Sent, sentMicros: number) {
-    this.kind = sent.kind;
-    this.entry = sent.entry;
-    this.isOurs = sent.isOurs === true;
-    this.changes = sent.changes;
-    this.expectsOutcome = sent.expectsOutcome;
-    this.described = sent.described;
-    this.error = sent.error;
-    this.isWithheld = sent.isWithheld === true;
-    this.definition = sent.definition;
-    this.sentMicros = sentMicros;
-  }
-}
-
-/** `copied`: COPY data to the client is over, its tag is to come. `failed`: only ReadyForQuery can come. */
-export type Phase = 'rows' | 'copy-in' | 'copy-out' | 'copied' | 'failed';
-
-/** What a running statement gave so far. */
-export class Result {
-  readonly digest = new ResultDigest();
-  /** Result bytes on their way into the digest: small rows of one chunk are one step. */
-  readonly digesting = new ByteRuns((bytes) => this.digest.add(bytes));
-  bytes = 0;
-  /** Where the resource's owner wants rows kept, and nothing of the statement was withheld. */
-  readonly kept: KeptRows | undefined;
-  /** Rows that the server counted in its tags. */
-  rows = 0;
-  /** Rows seen since the last tag. */
-  rowsSeen = 0;
-  readonly tags: string[] = [];
-  error: { code: string; message: string } | undefined = undefined;
-
-  constructor(kept: KeptRows | undefined) {
-    this.kept = kept;
-  }
-}
+import { plainOutcome, Result } from './result.ts';
 
 /** A name, its place in a map, an object: measured at about that. */
 const nameOverheadBytes = 256;
+const statementBytes = ({ text, types }: Definition): number => nameOverheadBytes + text.length + 8 * types.length;
+const portalBytes = (): number => nameOverheadBytes;
+
+/** The server's unnamed statement. */
+interface Unnamed {
+  definition: Definition;
+  segment: number;
+  /** The Parse whose answer is to come; undefined once it has. */
+  by: Awaited | undefined;
+}
 
 /** What both halves of the decoder share: the state of one stream as far as the server has confirmed it. */
 export class Conversation {
   readonly sink: EventSink;
-  readonly clock: Clock;
-  readonly awaited: Awaited[] = [];
-  readonly statements = new Names<Definition>(({ text, types }) => nameOverheadBytes + text.length + 8 * types.length);
-  readonly portals = new Names<Portal>(() => nameOverheadBytes);
+  readonly #clock: Clock;
+  /** When the bytes came that are being read; not asked yet: -1. */
+  #micros = -1;
+  readonly awaited = new AwaitedQueue();
+  readonly statements = new Names<Definition>(statementBytes);
+  readonly portals = new Names<Portal>(portalBytes);
   /** Grows with every message after which the server starts afresh (Sync, Query, FunctionCall). */
   segment = 0;
   /** An error came in the segment that is still being sent: the server skips everything up to the Sync. */
@@ -111,9 +37,9 @@ export class Conversation {
    * What the server's unnamed statement is, and whether that is sure for messages sent now. SQL cannot name the unnamed statement, so
    * what is bound to it is what was last parsed into it.
    */
-  unnamed: { definition: Definition; segment: number; by: Awaited; isAnswered: boolean } | undefined;
+  unnamed: Unnamed | undefined = undefined;
   /** The server takes CopyData for this statement. */
-  copyIn: Sequence | undefined;
+  copyIn: Sequence | undefined = undefined;
   /**
    * A COPY failed, and nobody can tell whether the server had read the Syncs that were sent ahead of it: so many ReadyForQuery may come
    * before the next answer, or may not.
@@ -129,19 +55,33 @@ export class Conversation {
   readonly columns: KnownColumns | undefined;
   /** Kept rows were appended in this step. */
   hasKept = false;
+  /** Something was refused because the gateway stops; what the client sends behind it builds on it and is not even read. */
+  isDeaf = false;
+  /** Nothing is taken any more, from nobody. */
+  isOver = false;
 
   constructor(sink: EventSink, clock: Clock, results: 'digest' | 'rows' = 'digest') {
     this.columns = results === 'rows' ? new KnownColumns() : undefined;
     this.sink = sink;
-    this.clock = clock;
+    this.#clock = clock;
+  }
+
+  /** Before anything new is read. */
+  begin(): void {
+    this.#micros = -1;
+  }
+
+  /** Of all that came in one chunk the time is the same: reading it once for each message would cost more than a message does. */
+  get micros(): number {
+    if (this.#micros < 0) this.#micros = this.#clock.monotonicMicros();
+    return this.#micros;
   }
 
   /** One message of the greeting: the state in which the stream begins. */
   greet(message: Uint8Array): void {
-    const body = message.subarray(headerBytes);
-    if (message[0] === backendType.readyForQuery) this.transaction = decodeReadyForQuery(body);
+    if (message[0] === backendType.readyForQuery) this.transaction = decodeReadyForQuery(message, headerBytes);
     if (message[0] !== backendType.parameterStatus) return;
-    const { name, value } = decodeParameterStatus(body);
+    const { name, value } = decodeParameterStatus(message, headerBytes);
     this.setting(name, value);
   }
 
@@ -161,13 +101,13 @@ export class Conversation {
   }
 
   get head(): Awaited | undefined {
-    return this.awaited[0];
+    return this.awaited.head;
   }
 
-  expect(sent: Sent): Awaited {
-    const awaited = new Awaited(sent, this.clock.monotonicMicros());
-    this.awaited.push(awaited);
-    return awaited;
+  expect(kind: AwaitedKind, entry: Sequence): Awaited {
+    const item = new Awaited(kind, entry, this.micros);
+    this.awaited.push(item);
+    return item;
   }
 
   result(item: Awaited): Result {
@@ -176,47 +116,20 @@ export class Conversation {
   }
 
   outcome(item: Awaited, status: OutcomeEvent['status']): void {
-    const { entry: of, result } = item;
+    const { entry, result, isWithheld } = item;
     if (result?.kept?.flush()) this.hasKept = true;
-    const durationMicros = this.clock.monotonicMicros() - item.sentMicros;
+    const durationMicros = this.micros - item.sentMicros;
     this.sink.append(
-      result
-        ? outcomeOf(result, { of, status, durationMicros }, item.isWithheld)
-        : { kind: 'outcome', of, status, durationMicros },
+      result ? result.outcome(entry, status, durationMicros, isWithheld) : plainOutcome(entry, status, durationMicros),
     );
   }
 
   /** Nothing will be answered any more: never guessed. */
   loseAll(): void {
-    for (const item of this.awaited.splice(0)) {
+    this.copyIn = undefined;
+    while (this.head) {
+      const item = this.awaited.shift();
       if (item.expectsOutcome) this.outcome(item, item.result?.error ? 'error' : 'unknown');
     }
-    this.copyIn = undefined;
   }
-}
-
-/** Stands for an error's message that may quote what was withheld. */
-const messageWithheld = 'withheld: it may quote what was withheld of the statement';
-
-/** Where something was withheld, an error may quote it and a result repeat it (EXPLAIN does): nobody is to try words against a digest. */
-function outcomeOf(
-  { digest, digesting, bytes, kept, rows, rowsSeen, tags, error }: Result,
-  { of, status, durationMicros }: Pick<OutcomeEvent, 'of' | 'status' | 'durationMicros'>,
-  isWithheld: boolean,
-): OutcomeEvent {
-  digesting.flush();
-  // One literal with every property: the same shape for each, which parts put together would not have.
-  return {
-    kind: 'outcome',
-    of,
-    status,
-    tag: tags.length === 0 ? undefined : tags.length === 1 ? tags[0] : tags.join('; '),
-    rows: tags.length > 0 || rowsSeen > 0 ? rows + rowsSeen : undefined,
-    errorCode: error?.code,
-    errorMessage: error && isWithheld ? messageWithheld : error?.message,
-    durationMicros,
-    resultDigest: bytes > 0 && !isWithheld ? digest.end() : undefined,
-    resultBytes: bytes > 0 ? bytes : undefined,
-    rowsKept: bytes > 0 ? kept?.rows : undefined,
-  };
 }

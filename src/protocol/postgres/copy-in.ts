@@ -3,70 +3,85 @@ import { ByteRuns } from '../byte-runs.ts';
 import type { Sequence, StatementEvent } from '../event.ts';
 import type { Conversation } from './conversation.ts';
 import { decodeCopyFail, decodeEmpty, frontendType, headerBytes } from './messages.ts';
+import { statementEvent } from './statement-event.ts';
 
+/** What reading COPY data needs of those that read everything else. */
 export interface CopyInParts {
-  talk: Conversation;
-  append: (statement: StatementEvent) => Sequence;
-  forward: (bytes: Uint8Array) => void;
-  terminate: (message: Uint8Array, body: Uint8Array) => void;
+  append(statement: StatementEvent): Sequence;
+  terminate(bytes: Uint8Array, start: number, end: number): void;
 }
 
 /** Reads what the client sends while the server takes COPY data. */
 export class CopyIn {
+  readonly #talk: Conversation;
+  readonly #toResource: ByteRuns;
   readonly #parts: CopyInParts;
-  /** A run of CopyData messages that lie one behind the other in a chunk. */
-  readonly #rows = new ByteRuns((bytes) => this.#record(bytes));
+  /** CopyData messages that are not recorded yet. */
+  readonly #rows = new ByteRuns();
 
-  constructor(parts: CopyInParts) {
+  constructor(talk: Conversation, toResource: ByteRuns, parts: CopyInParts) {
+    this.#talk = talk;
+    this.#toResource = toResource;
     this.#parts = parts;
   }
 
   /** Hands on the rows that were gathered. */
   flush(): void {
-    this.#rows.flush();
+    if (!this.#rows.isEmpty) this.#record();
   }
 
-  /** A whole message. Throws ProtocolError. */
-  accept(type: number, message: Uint8Array): void {
-    const { talk, append, forward, terminate } = this.#parts;
+  /** A whole message, or a run of CopyData. Throws ProtocolError. */
+  accept(type: number, bytes: Uint8Array, start: number, end: number): void {
+    if (type === frontendType.copyData) return this.#rows.add(bytes, start, end);
+    const talk = this.#talk;
+    const body = start + headerBytes;
     const of = talk.copyIn!;
-    const body = message.subarray(headerBytes);
     switch (type) {
-      case frontendType.copyData:
-        return this.#rows.add(message);
-      case frontendType.copyDone:
-        decodeEmpty(body);
-        append({ kind: 'statement', verb: 'copy-done', expectsOutcome: false, of });
+      case frontendType.copyDone: {
+        decodeEmpty(bytes, body, end);
+        const done = statementEvent('copy-done', false);
+        done.of = of;
+        this.#parts.append(done);
         break;
-      case frontendType.copyFail:
-        append({ kind: 'statement', verb: 'copy-fail', expectsOutcome: false, of, text: decodeCopyFail(body) });
+      }
+      case frontendType.copyFail: {
+        const failed = statementEvent('copy-fail', false);
+        failed.of = of;
+        failed.text = decodeCopyFail(bytes, body, end);
+        this.#parts.append(failed);
         break;
+      }
       case frontendType.flush:
-        return decodeEmpty(body); // the server ignores it during a COPY
+        return decodeEmpty(bytes, body, end); // the server ignores it during a COPY
       case frontendType.sync:
-        return this.#syncAhead(message, body);
+        return this.#syncAhead(bytes, start, end);
       case frontendType.terminate:
-        return terminate(message, body);
+        return this.#parts.terminate(bytes, start, end);
       default:
         throw new ProtocolError('message-during-copy', 'only COPY data may be sent until the COPY is done');
     }
-    forward(message);
+    this.#toResource.add(bytes, start, end);
     talk.copyIn = undefined;
   }
 
   /** The server ignores it too, unless the COPY has failed by now: then it answers. */
-  #syncAhead(message: Uint8Array, body: Uint8Array): void {
-    const { talk, append, forward } = this.#parts;
-    decodeEmpty(body);
-    append({ kind: 'statement', verb: 'sync', expectsOutcome: false });
-    forward(message);
-    const head = talk.head!;
-    head.syncsAhead++;
+  #syncAhead(bytes: Uint8Array, start: number, end: number): void {
+    decodeEmpty(bytes, start + headerBytes, end);
+    this.#parts.append(statementEvent('sync', false));
+    this.#toResource.add(bytes, start, end);
+    this.#talk.head!.syncsAhead++;
   }
 
-  #record(bytes: Uint8Array): void {
-    const { talk, forward } = this.#parts;
-    talk.sink.append({ kind: 'data', of: talk.copyIn!, bytes });
-    forward(bytes);
+  #record(): void {
+    for (const bytes of this.#rows.take()) {
+      this.#talk.sink.append({ kind: 'data', of: this.#talk.copyIn!, bytes });
+      this.#toResource.add(bytes);
+    }
   }
+}
+
+/** CopyDone or CopyFail where nobody will read it. */
+export function checkCopyEnd(type: number, bytes: Uint8Array, start: number, end: number): void {
+  if (type === frontendType.copyDone) decodeEmpty(bytes, start, end);
+  if (type === frontendType.copyFail) decodeCopyFail(bytes, start, end);
 }

@@ -3,16 +3,21 @@ import { ByteRuns } from '../byte-runs.ts';
 import type { Sequence } from '../event.ts';
 import type { Decoder, DecoderOptions, Step, StreamEnd } from '../protocol.ts';
 import { Answers } from './answers.ts';
-import { mayBeSent, runsNothing } from './client-messages.ts';
+import type { Awaited } from './awaited.ts';
+import { runsNothing } from './client-messages.ts';
 import { Conversation } from './conversation.ts';
 import { encodeErrorResponse, headerBytes, type ErrorFields } from './messages.ts';
 import { Questions } from './questions.ts';
 import { Redactor } from './redaction.ts';
-import { Splitter } from './splitter.ts';
+import { Splitter, wholeMessages } from './splitter.ts';
 import { sqlStateOf } from './sql-state.ts';
 import { flush, Waiting } from './waiting.ts';
 
 export const createDecoder = (options: DecoderOptions): Decoder => new PostgresDecoder(options);
+
+const hasOutcome = ({ expectsOutcome }: Awaited): boolean => expectsOutcome;
+/** A Sync that is not answered yet may be a commit. */
+const mayChange = ({ expectsOutcome, kind }: Awaited): boolean => expectsOutcome || kind === 'sync';
 
 /** One stream after the login: cuts both directions into messages and lets `Questions` and `Answers` say what becomes of them. */
 class PostgresDecoder implements Decoder {
@@ -21,61 +26,41 @@ class PostgresDecoder implements Decoder {
   readonly #waiting: Waiting;
   readonly #fromClient: Splitter;
   readonly #fromResource: Splitter;
-  #step: Step = emptyStep();
-  readonly #toResource = new ByteRuns((bytes) => this.#step.toResource.push(bytes));
-  readonly #toClient = new ByteRuns((bytes) => this.#step.toClient.push(bytes));
+  readonly #toResource = new ByteRuns();
+  readonly #toClient = new ByteRuns();
   #isClientGone = false;
-  #isOver = false;
+  /** Why the stream is over, until the step that says so. */
+  #ending: StreamEnd | null = null;
   /** Set while the gateway stops: nothing new is taken. */
-  #stopping: { code: string; message: string } | undefined;
-  /** Something was refused because of that; what the client sends behind it builds on it and is not even read. */
-  #isDeaf = false;
+  #stopping: { code: string; message: string } | undefined = undefined;
 
   constructor({ sink, clock, messageBytesMax, greeting, results, redact, randomBytes }: DecoderOptions) {
-    this.#talk = new Conversation(sink, clock, results);
-    const forward = (bytes: Uint8Array) => this.#toResource.add(bytes);
-    this.#questions = new Questions(this.#talk, forward, {
+    const talk = new Conversation(sink, clock, results);
+    this.#talk = talk;
+    this.#questions = new Questions(talk, this.#toResource, {
       messageBytesMax,
       redactor: new Redactor({ redact, randomBytes }),
     });
     this.#waiting = new Waiting({
-      talk: this.#talk,
-      accept: (type, message) => this.#accept(type, message),
-      forward,
+      talk,
+      accept: (type, bytes, start, end) => this.#accept(type, bytes, start, end),
+      toResource: this.#toResource,
       bytesMax: messageBytesMax,
     });
-    const answers = new Answers(this.#talk, (bytes) => this.#toClient.add(bytes));
-    this.#fromClient = new Splitter(
-      {
-        streams: (type) => this.#checkType(type),
-        message: (type, message) => {
-          if (!this.#isDeaf) this.#waiting.take(type, message);
-        },
-        piece: () => undefined,
-      },
+    const answers = new Answers(talk, this.#toClient, () => this.#answered());
+    this.#fromClient = new Splitter(this.#waiting, messageBytesMax);
+    this.#fromResource = new Splitter(answers, messageBytesMax);
+    // ParameterStatus messages and a ReadyForQuery, which the login checked: the initial state.
+    if (greeting.length < headerBytes) return;
+    new Splitter(
+      wholeMessages((_type, message) => talk.greet(message)),
       messageBytesMax,
-    );
-    this.#fromResource = new Splitter(
-      {
-        streams: (type) => answers.streams(type),
-        message: (type, message) => {
-          if (this.#isOver) return;
-          answers.message(type, message);
-          // At every message: what it allows, and where it stands in the record, must not depend on how the bytes were cut.
-          this.#waiting.resume();
-          this.#questions.endOfChunk();
-          this.#endIfDrained();
-        },
-        piece: (_type, bytes, last) => answers.piece(bytes, last),
-      },
-      messageBytesMax,
-    );
-    this.#readGreeting(greeting, messageBytesMax);
+    ).push(greeting);
   }
 
   get heldBytes(): number {
-    if (this.#isOver) return 0; // nothing of it is used any more
-    if (this.#isDeaf) return this.#fromResource.heldBytes;
+    if (this.#talk.isOver) return 0; // nothing of it is used any more
+    if (this.#talk.isDeaf) return this.#fromResource.heldBytes;
     return this.#fromClient.heldBytes + this.#fromResource.heldBytes + this.#waiting.bytes;
   }
 
@@ -84,28 +69,40 @@ class PostgresDecoder implements Decoder {
   }
 
   awaits(of: Sequence): boolean {
-    return this.#talk.awaited.some(({ entry }) => entry === of);
+    return this.#talk.awaited.find(({ entry }) => entry === of) !== undefined;
   }
 
   client(chunk: Uint8Array): Step {
-    return this.#run(() => {
-      if (!this.#isDeaf) this.#hear(chunk);
+    const talk = this.#talk;
+    if (talk.isOver) return noStep();
+    talk.begin();
+    try {
+      if (!talk.isDeaf) this.#hear(chunk);
       this.#questions.endOfChunk();
       this.#endIfDrained();
-    });
+    } catch (error) {
+      this.#fail(error);
+    }
+    return this.#takeStep();
   }
 
   resource(chunk: Uint8Array): Step {
-    return this.#run(() => {
+    const talk = this.#talk;
+    if (talk.isOver) return noStep();
+    talk.begin();
+    try {
       this.#fromResource.push(chunk);
-      this.#talk.head?.result?.digesting.flush(); // before the chunk passes on to others
-    });
+      talk.head?.result?.flush(); // before the chunk passes on to others
+    } catch (error) {
+      this.#fail(error);
+    }
+    return this.#takeStep();
   }
 
   clientEnded(): Step {
     this.#isClientGone = true;
     return this.#run(() => {
-      if (this.#isDeaf) return;
+      if (this.#talk.isDeaf) return;
       if (!this.#fromClient.isBetween) throw new ProtocolError('truncated', 'the connection ended inside a message');
       this.#waiting.ended();
     });
@@ -137,8 +134,8 @@ class PostgresDecoder implements Decoder {
   }
 
   cancel(): boolean {
-    if (this.#isOver) return false;
-    const running = this.#talk.awaited.find((item) => item.expectsOutcome);
+    if (this.#talk.isOver) return false;
+    const running = this.#talk.awaited.find(hasOutcome);
     this.#talk.sink.append({ kind: 'cancel', ...(running ? { of: running.entry } : {}) });
     if (running) this.#talk.cancelWanted = true;
     return running !== undefined;
@@ -146,26 +143,37 @@ class PostgresDecoder implements Decoder {
 
   /** Nothing is taken after the end; a fault of either side ends the stream with a refusal. */
   #run(act: () => void): Step {
-    this.#step = emptyStep();
-    if (this.#isOver) return this.#step;
+    if (this.#talk.isOver) return noStep();
+    this.#talk.begin();
     try {
       act();
     } catch (error) {
-      if (error instanceof ProtocolError) this.#refuse(error);
-      else {
-        this.#takeStep(); // the record failed in the middle: nothing of this goes anywhere, now or later
-        throw error;
-      }
+      this.#fail(error);
     }
     return this.#takeStep();
   }
 
+  #fail(error: unknown): void {
+    try {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#refuse(error);
+    } catch (failure) {
+      this.#takeStep(); // the record failed in the middle: nothing of this goes anywhere, now or later
+      throw failure;
+    }
+  }
+
   #takeStep(): Step {
-    this.#toResource.flush();
-    this.#toClient.flush();
-    if (this.#talk.hasKept) this.#step.recordFirst = true;
-    this.#talk.hasKept = false;
-    return this.#step;
+    const talk = this.#talk;
+    const step: Step = {
+      toResource: this.#toResource.take(),
+      toClient: this.#toClient.take(),
+      end: this.#ending,
+      recordFirst: talk.hasKept ? true : undefined,
+    };
+    this.#ending = null;
+    talk.hasKept = false;
+    return step;
   }
 
   /** What stands behind a refused statement is not read, whatever it is, also where it came in one chunk with it. */
@@ -173,31 +181,37 @@ class PostgresDecoder implements Decoder {
     try {
       this.#fromClient.push(chunk);
     } catch (error) {
-      if (!this.#isDeaf || !(error instanceof ProtocolError)) throw error;
+      if (!this.#talk.isDeaf || !(error instanceof ProtocolError)) throw error;
     }
   }
 
-  #accept(type: number, message: Uint8Array): void {
-    if (this.#isDeaf) return;
-    const isTaken = !this.#stopping || this.#talk.copyIn !== undefined || runsNothing.has(type);
-    if (isTaken) return this.#questions.accept(type, message);
+  #accept(type: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#talk.isDeaf) return;
+    const isTaken = this.#stopping === undefined || this.#talk.copyIn !== undefined || runsNothing(type);
+    if (isTaken) return this.#questions.accept(type, bytes, start, end);
     const { code, message: errorMessage } = this.#stopping!;
-    this.#questions.refuse(type, message, { errorCode: sqlStateOf(code), errorMessage });
-    this.#isDeaf = true;
+    this.#questions.refuse({ errorCode: sqlStateOf(code), errorMessage }, type, bytes, start, end);
+    this.#talk.isDeaf = true;
     this.#toResource.add(flush); // no Sync comes past this any more
   }
 
-  /** A Sync that is not answered yet may be a commit. */
+  /** At every message: what it allows, and where it stands in the record, must not depend on how the bytes were cut. */
+  #answered(): void {
+    this.#waiting.resume();
+    this.#questions.endOfChunk();
+    this.#endIfDrained();
+  }
+
   #endIfDrained(): void {
-    if (!this.#stopping || this.#isOver) return;
-    if (this.#waiting.bytes > 0 && !this.#isDeaf) return;
-    if (this.#talk.awaited.some(({ expectsOutcome, kind }) => expectsOutcome || kind === 'sync')) return;
+    if (this.#stopping === undefined || this.#talk.isOver) return;
+    if (this.#waiting.bytes > 0 && !this.#talk.isDeaf) return;
+    if (this.#talk.awaited.find(mayChange)) return;
     this.#tell({ severity: 'FATAL', code: sqlStateOf(this.#stopping.code), message: this.#stopping.message });
     this.#end({ by: 'refused', reason: this.#stopping.code });
   }
 
   #refuse({ reason, message }: ProtocolError): void {
-    if (this.#isOver) return; // it stands behind the last answer of a stream that was drained
+    if (this.#talk.isOver) return; // it stands behind the last answer of a stream that was drained
     this.#questions.endOfChunk(); // what came before the fault was good
     this.#talk.sink.append({ kind: 'refusal', reason, message });
     this.#talk.loseAll();
@@ -216,29 +230,9 @@ class PostgresDecoder implements Decoder {
   }
 
   #end(end: StreamEnd): void {
-    this.#step.end = end;
-    this.#isOver = true;
-  }
-
-  #checkType(type: number): false {
-    if (mayBeSent.has(type)) return false;
-    const shown =
-      type >= 0x20 && type < 0x7f ? `'${String.fromCharCode(type)}'` : `0x${type.toString(16).padStart(2, '0')}`;
-    throw new ProtocolError('unknown-message', `a message of type ${shown} is not one that a client may send now`);
-  }
-
-  /** The greeting is ParameterStatus messages and a ReadyForQuery, which the login checked: it sets the initial state. */
-  #readGreeting(greeting: Uint8Array, messageBytesMax: number): void {
-    const initial = new Splitter(
-      {
-        streams: () => false,
-        message: (_type, message) => this.#talk.greet(message),
-        piece: () => undefined,
-      },
-      messageBytesMax,
-    );
-    if (greeting.length >= headerBytes) initial.push(greeting);
+    this.#ending = end;
+    this.#talk.isOver = true;
   }
 }
 
-const emptyStep = (): Step => ({ toResource: [], toClient: [], end: null });
+const noStep = (): Step => ({ toResource: [], toClient: [], end: null, recordFirst: undefined });

@@ -27,6 +27,11 @@ export class KeptRows {
     this.#sink = sink;
   }
 
+  /** Nothing more is kept. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
   /** A piece of a message, which may be all of it; copied. Returns true if an entry was appended. */
   add(bytes: Uint8Array, isLast: boolean, isRow: boolean): boolean {
     if (this.#isFull) return false;

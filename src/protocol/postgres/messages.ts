@@ -3,7 +3,8 @@
  * https://www.postgresql.org/docs/current/protocol-message-formats.html
  *
  * A message is a type byte, an int32 length that counts itself and the body, and the body. Bodies are decoded strictly: surplus or
- * missing bytes are a ProtocolError. For every decoder there is an encoder, and encode(decode(x)) = x.
+ * missing bytes are a ProtocolError. For every decoder there is an encoder, and encode(decode(x)) = x. A decoder takes a body as a place
+ * in the memory that it came in.
  */
 import { ByteReader } from '../byte-reader.ts';
 import { ProtocolError } from '../../shared/errors.ts';
@@ -104,8 +105,8 @@ export const cstring = (bytes: Uint8Array): Uint8Array[] => [bytes, nul];
 // ── what a client sends ─────────────────────────────────────────────────────
 
 /** Query: one string; the whole text, multi-statement included. */
-export function decodeQuery(body: Uint8Array): Uint8Array {
-  const reader = new ByteReader(body);
+export function decodeQuery(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
+  const reader = new ByteReader(bytes, start, end);
   const text = reader.cstring();
   reader.done();
   return text;
@@ -118,11 +119,11 @@ export interface Parse {
   types: number[];
 }
 
-export function decodeParse(body: Uint8Array): Parse {
-  const reader = new ByteReader(body);
+export function decodeParse(bytes: Uint8Array, start = 0, end = bytes.length): Parse {
+  const reader = new ByteReader(bytes, start, end);
   const name = reader.cstring();
   const text = reader.cstring();
-  const types = list(reader.uint16(), () => reader.uint32());
+  const types = reader.uint32s();
   reader.done();
   return { name, text, types };
 }
@@ -142,13 +143,13 @@ export interface Bind {
   resultFormats: number[];
 }
 
-export function decodeBind(body: Uint8Array): Bind {
-  const reader = new ByteReader(body);
+export function decodeBind(bytes: Uint8Array, start = 0, end = bytes.length): Bind {
+  const reader = new ByteReader(bytes, start, end);
   const portal = reader.cstring();
   const statement = reader.cstring();
-  const formats = list(reader.uint16(), () => reader.int16());
-  const values = list(reader.uint16(), () => value(reader));
-  const resultFormats = list(reader.uint16(), () => reader.int16());
+  const formats = reader.int16s();
+  const values = valuesOf(reader);
+  const resultFormats = reader.int16s();
   reader.done();
   checkFormats(formats, values.length);
   return { portal, statement, formats, values, resultFormats };
@@ -172,8 +173,8 @@ export interface Execute {
   rowLimit: number;
 }
 
-export function decodeExecute(body: Uint8Array): Execute {
-  const reader = new ByteReader(body);
+export function decodeExecute(bytes: Uint8Array, start = 0, end = bytes.length): Execute {
+  const reader = new ByteReader(bytes, start, end);
   const portal = reader.cstring();
   const rowLimit = reader.int32();
   reader.done();
@@ -189,8 +190,8 @@ export interface Target {
   name: Uint8Array;
 }
 
-export function decodeTarget(body: Uint8Array): Target {
-  const reader = new ByteReader(body);
+export function decodeTarget(bytes: Uint8Array, start = 0, end = bytes.length): Target {
+  const reader = new ByteReader(bytes, start, end);
   const what = reader.uint8();
   const name = reader.cstring();
   reader.done();
@@ -209,11 +210,11 @@ export interface FunctionCall {
   resultFormat: number;
 }
 
-export function decodeFunctionCall(body: Uint8Array): FunctionCall {
-  const reader = new ByteReader(body);
+export function decodeFunctionCall(bytes: Uint8Array, start = 0, end = bytes.length): FunctionCall {
+  const reader = new ByteReader(bytes, start, end);
   const functionId = reader.uint32();
-  const formats = list(reader.uint16(), () => reader.int16());
-  const values = list(reader.uint16(), () => value(reader));
+  const formats = reader.int16s();
+  const values = valuesOf(reader);
   const resultFormat = reader.int16();
   reader.done();
   checkFormats(formats, values.length);
@@ -233,22 +234,16 @@ export function encodeFunctionCall({ functionId, formats, values, resultFormat }
   );
 }
 
-export function decodeCopyFail(body: Uint8Array): Uint8Array {
-  const reader = new ByteReader(body);
+export function decodeCopyFail(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
+  const reader = new ByteReader(bytes, start, end);
   const reason = reader.cstring();
   reader.done();
   return reason;
 }
 
-/** CopyDone or CopyFail where nobody will read it. */
-export function checkCopyEnd(type: number, body: Uint8Array): void {
-  if (type === frontendType.copyDone) decodeEmpty(body);
-  if (type === frontendType.copyFail) decodeCopyFail(body);
-}
-
 /** Sync, Flush, CopyDone, Terminate and their like: nothing but a header. */
-export function decodeEmpty(body: Uint8Array): void {
-  if (body.length > 0) throw new ProtocolError('surplus-bytes', 'a body where none belongs');
+export function decodeEmpty(bytes: Uint8Array, start = 0, end = bytes.length): void {
+  if (end > start) throw new ProtocolError('surplus-bytes', 'a body where none belongs');
 }
 
 /** The format of one parameter, by the rule none / one / each. */
@@ -258,8 +253,8 @@ export const formatOf = (formats: number[], index: number): number =>
 // ── what a server sends ─────────────────────────────────────────────────────
 
 /** ErrorResponse and NoticeResponse: fields by their letter (`S` severity, `C` SQLSTATE, `M` message, …). */
-export function decodeFields(body: Uint8Array): Map<string, string> {
-  const reader = new ByteReader(body);
+export function decodeFields(bytes: Uint8Array, start = 0, end = bytes.length): Map<string, string> {
+  const reader = new ByteReader(bytes, start, end);
   const fields = new Map<string, string>();
   for (let letter = reader.uint8(); letter !== 0; letter = reader.uint8()) {
     fields.set(String.fromCharCode(letter), textOf(reader.cstring()));
@@ -289,8 +284,12 @@ export function encodeErrorResponse({ severity, code: sqlState, message, hint }:
   );
 }
 
-export function decodeParameterStatus(body: Uint8Array): { name: string; value: string } {
-  const reader = new ByteReader(body);
+export function decodeParameterStatus(
+  bytes: Uint8Array,
+  start = 0,
+  end = bytes.length,
+): { name: string; value: string } {
+  const reader = new ByteReader(bytes, start, end);
   const name = textOf(reader.cstring());
   const status = textOf(reader.cstring());
   reader.done();
@@ -300,8 +299,8 @@ export function decodeParameterStatus(body: Uint8Array): { name: string; value: 
 export const encodeParameterStatus = (name: string, text: string): Uint8Array =>
   encodeMessage(backendType.parameterStatus, ...cstring(bytesOf(name)), ...cstring(bytesOf(text)));
 
-export function decodeCommandComplete(body: Uint8Array): string {
-  const reader = new ByteReader(body);
+export function decodeCommandComplete(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  const reader = new ByteReader(bytes, start, end);
   const tag = textOf(reader.cstring());
   reader.done();
   return tag;
@@ -313,8 +312,8 @@ export interface Notification {
   payload: Uint8Array;
 }
 
-export function decodeNotification(body: Uint8Array): Notification {
-  const reader = new ByteReader(body);
+export function decodeNotification(bytes: Uint8Array, start = 0, end = bytes.length): Notification {
+  const reader = new ByteReader(bytes, start, end);
   const processId = reader.int32();
   const channel = reader.cstring();
   const payload = reader.cstring();
@@ -328,28 +327,30 @@ export interface CopyResponse {
   columnFormats: number[];
 }
 
-export function decodeCopyResponse(body: Uint8Array): CopyResponse {
-  const reader = new ByteReader(body);
+export function decodeCopyResponse(bytes: Uint8Array, start = 0, end = bytes.length): CopyResponse {
+  const reader = new ByteReader(bytes, start, end);
   const format = reader.uint8();
-  const columnFormats = list(reader.uint16(), () => reader.int16());
+  const columnFormats = reader.int16s();
   reader.done();
   return { format, columnFormats };
 }
 
-export function decodeFunctionCallResponse(body: Uint8Array): Uint8Array | null {
-  const reader = new ByteReader(body);
-  const result = value(reader);
+export function decodeFunctionCallResponse(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array | null {
+  const reader = new ByteReader(bytes, start, end);
+  const result = valueOf(reader);
   reader.done();
   return result;
 }
 
 export type TransactionStatus = 'I' | 'T' | 'E';
 
-export function decodeReadyForQuery(body: Uint8Array): TransactionStatus {
-  const reader = new ByteReader(body);
-  const status = String.fromCharCode(reader.uint8());
+export function decodeReadyForQuery(bytes: Uint8Array, start = 0, end = bytes.length): TransactionStatus {
+  const reader = new ByteReader(bytes, start, end);
+  const status = reader.uint8();
   reader.done();
-  if (status === 'I' || status === 'T' || status === 'E') return status;
+  if (status === code('I')) return 'I';
+  if (status === code('T')) return 'T';
+  if (status === code('E')) return 'E';
   throw new ProtocolError('bad-message', 'ReadyForQuery with an unknown status');
 }
 
@@ -357,33 +358,32 @@ export const encodeReadyForQuery = (status: TransactionStatus): Uint8Array =>
   encodeMessage(backendType.readyForQuery, Uint8Array.of(code(status)));
 
 /** RowDescription: what it says of each column is for the client alone, and only checked. */
-export function checkRowDescription(body: Uint8Array): void {
-  const reader = new ByteReader(body);
+export function checkRowDescription(bytes: Uint8Array, start = 0, end = bytes.length): void {
+  const reader = new ByteReader(bytes, start, end);
   for (let columns = reader.uint16(); columns > 0; columns--) {
-    reader.cstring();
-    reader.bytes(18); // table, column number, type, size, modifier, format
+    reader.skipCstring();
+    reader.skip(18); // table, column number, type, size, modifier, format
   }
   reader.done();
 }
 
-export function decodeParameterDescription(body: Uint8Array): number[] {
-  const reader = new ByteReader(body);
-  const types = list(reader.uint16(), () => reader.uint32());
+export function decodeParameterDescription(bytes: Uint8Array, start = 0, end = bytes.length): number[] {
+  const reader = new ByteReader(bytes, start, end);
+  const types = reader.uint32s();
   reader.done();
   return types;
 }
 
 // ── shared pieces ───────────────────────────────────────────────────────────
 
-function list<T>(count: number, read: () => T): T[] {
-  // Grows with what is really there: a count alone allocates nothing.
-  const values: T[] = [];
-  for (let index = 0; index < count; index++) values.push(read());
+function valuesOf(reader: ByteReader): (Uint8Array | null)[] {
+  const values: (Uint8Array | null)[] = [];
+  for (let count = reader.uint16(); count > 0; count--) values.push(valueOf(reader));
   return values;
 }
 
 /** Length -1 is NULL; 0 is an empty value; any other negative is an error. */
-function value(reader: ByteReader): Uint8Array | null {
+function valueOf(reader: ByteReader): Uint8Array | null {
   const length = reader.int32();
   return length === -1 ? null : reader.bytes(length);
 }

@@ -16,7 +16,7 @@ export interface Definition {
   /** Its text was withheld from the record, in part or whole. */
   isWithheld: boolean;
   /** As the server told when the statement was described. */
-  serverTypes?: number[];
+  serverTypes: number[] | undefined;
 }
 
 /** What a portal's name stands for. */
@@ -24,7 +24,7 @@ export interface Portal {
   /** Entry of the Bind. */
   bind: Sequence;
   /** What was bound. */
-  definition?: Definition | undefined;
+  definition: Definition | undefined;
   /** `Conversation.acts` when it was last sure what the name means; other SQL since may have closed it and declared a cursor of that name. */
   surelyAt: number;
   /** Its text or parameters were withheld from the record. */
@@ -35,23 +35,35 @@ export interface Portal {
 const nameBytesMax = 63;
 
 /** Names are bytes in whatever encoding: one character for each, so that no two names fall together. */
-const keyOf = (name: Uint8Array): string =>
-  name.length === 0 ? '' : Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
+function keyOf(name: Uint8Array, length: number): string {
+  if (length === 0) return '';
+  const buffer = Buffer.isBuffer(name) ? name : Buffer.from(name.buffer, name.byteOffset, length);
+  return buffer.toString('latin1', 0, length);
+}
 
 /** Two names are one to the server if they agree in their first 63 bytes. */
-export const statementKey = (name: Uint8Array): string => keyOf(name.subarray(0, nameBytesMax));
+export const statementKey = (name: Uint8Array): string => keyOf(name, Math.min(name.length, nameBytesMax));
 
 /** A portal is used by its name in the server, so how a server cuts it must not matter (NAMEDATALEN can be changed when it is built). */
 export function portalKey(name: Uint8Array): string {
-  if (name.length <= nameBytesMax) return keyOf(name);
+  if (name.length <= nameBytesMax) return keyOf(name, name.length);
   throw new ProtocolError('name-too-long', `a portal name of ${name.length} bytes; ${nameBytesMax} is the most`);
 }
 
 interface Change<T> {
   segment: number;
-  name: string;
+  slot: Slot<T>;
   /** `null` forgets the name. */
   meaning: T | null;
+  next: Change<T> | undefined;
+}
+
+/** What is known of one name. */
+interface Slot<T> {
+  name: string;
+  answered: T | undefined;
+  /** The change that was sent last, while it is not answered. */
+  sent: Change<T> | undefined;
 }
 
 /**
@@ -60,9 +72,14 @@ interface Change<T> {
  * until the answer comes (`isUndecided`).
  */
 export class Names<T> {
-  readonly #answered = new Map<string, T>();
+  /** The empty name, which most streams use alone. */
+  readonly #unnamed: Slot<T> = { name: '', answered: undefined, sent: undefined };
+  #named: Map<string, Slot<T>> | undefined = undefined;
+  /** Those of the named ones that have a meaning the server has answered. */
+  #known: Set<Slot<T>> | undefined = undefined;
   /** Sent, not answered, in order; so also in order of their segments. */
-  readonly #sent: Change<T>[] = [];
+  #oldest: Change<T> | undefined = undefined;
+  #newest: Change<T> | undefined = undefined;
   readonly #bytesOf: (meaning: T) => number;
   #bytes = 0;
 
@@ -77,51 +94,96 @@ export class Names<T> {
 
   /** Something sent in an earlier, unanswered segment changes some name: the quick look before a message is read for its name. */
   hasUndecided(segment: number): boolean {
-    const [oldest] = this.#sent;
-    return oldest !== undefined && oldest.segment < segment;
+    return this.#oldest !== undefined && this.#oldest.segment < segment;
   }
 
   /** Something sent in an earlier, unanswered segment changes this name, and nothing sent since does. */
   isUndecided(name: string, segment: number): boolean {
-    const change = this.#sent.findLast((sent) => sent.name === name);
-    return change !== undefined && change.segment < segment;
+    const sent = this.#find(name)?.sent;
+    return sent !== undefined && sent.segment < segment;
   }
 
   get(name: string, segment: number): T | undefined {
-    const change = this.#sent.findLast((sent) => sent.name === name && sent.segment === segment);
-    return change ? (change.meaning ?? undefined) : this.#answered.get(name);
+    const slot = this.#find(name);
+    if (slot === undefined) return undefined;
+    // Segments only grow: if the last change is of another, none is of this one.
+    if (slot.sent !== undefined && slot.sent.segment === segment) return slot.sent.meaning ?? undefined;
+    return slot.answered;
   }
 
   send(name: string, meaning: T | null, segment: number): void {
-    this.#sent.push({ segment, name, meaning });
+    let slot = this.#find(name);
+    if (slot === undefined) {
+      slot = { name, answered: undefined, sent: undefined };
+      this.#named ??= new Map();
+      this.#named.set(name, slot);
+    }
+    const change: Change<T> = { segment, slot, meaning, next: undefined };
+    slot.sent = change;
+    if (this.#newest === undefined) this.#oldest = change;
+    else this.#newest.next = change;
+    this.#newest = change;
     this.#count(meaning, 1);
   }
 
   /** The server confirmed the oldest change that was sent. */
   confirm(): void {
-    const { name, meaning } = this.#sent.shift()!;
-    this.forget(name);
-    if (meaning !== null) this.#answered.set(name, meaning);
+    const { slot, meaning } = this.#shift();
+    this.#forget(slot);
+    if (meaning === null) return this.#drop(slot);
+    slot.answered = meaning;
+    if (slot !== this.#unnamed) (this.#known ??= new Set()).add(slot);
   }
 
   /** The oldest change that was sent failed, or was skipped after an error. */
-  skip(): Change<T> {
-    const change = this.#sent.shift()!;
-    this.#count(change.meaning, -1);
-    return change;
+  skip(): { name: string; meaning: T | null } {
+    const { slot, meaning } = this.#shift();
+    this.#count(meaning, -1);
+    this.#drop(slot);
+    return { name: slot.name, meaning };
   }
 
   /** The server forgot this one. */
   forget(name: string): void {
-    this.#count(this.#answered.get(name) ?? null, -1);
-    this.#answered.delete(name);
+    const slot = this.#find(name);
+    if (slot === undefined) return;
+    this.#forget(slot);
+    this.#drop(slot);
   }
 
   /** The server forgot all (portals at the end of a transaction). */
   forgetAll(): void {
-    if (this.#answered.size === 0) return;
-    for (const meaning of this.#answered.values()) this.#count(meaning, -1);
-    this.#answered.clear();
+    this.#forget(this.#unnamed);
+    for (const slot of this.#known ?? []) {
+      this.#forget(slot);
+      this.#drop(slot);
+    }
+  }
+
+  #find(name: string): Slot<T> | undefined {
+    return name === '' ? this.#unnamed : this.#named?.get(name);
+  }
+
+  #shift(): Change<T> {
+    const change = this.#oldest!;
+    this.#oldest = change.next;
+    if (this.#oldest === undefined) this.#newest = undefined;
+    if (change.slot.sent === change) change.slot.sent = undefined;
+    return change;
+  }
+
+  #forget(slot: Slot<T>): void {
+    if (slot.answered === undefined) return;
+    this.#count(slot.answered, -1);
+    slot.answered = undefined;
+    if (slot !== this.#unnamed) this.#known!.delete(slot);
+  }
+
+  /** Nobody keeps a name that means nothing. */
+  #drop(slot: Slot<T>): void {
+    if (slot === this.#unnamed || slot.answered !== undefined || slot.sent !== undefined) return;
+    this.#named!.delete(slot.name);
+    if (this.#named!.size === 0) this.#named = undefined;
   }
 
   #count(meaning: T | null, sign: 1 | -1): void {

@@ -1,11 +1,11 @@
 import { ProtocolError } from '../../shared/errors.ts';
+import type { ByteRuns } from '../byte-runs.ts';
 import type { Sequence, StatementEvent } from '../event.ts';
+import type { Awaited } from './awaited.ts';
 import { runsNothing } from './client-messages.ts';
-import type { Awaited, Conversation } from './conversation.ts';
-import { CopyIn } from './copy-in.ts';
+import type { Conversation } from './conversation.ts';
+import { checkCopyEnd, CopyIn } from './copy-in.ts';
 import {
-  checkCopyEnd,
-  cstring,
   decodeBind,
   decodeEmpty,
   decodeExecute,
@@ -14,10 +14,7 @@ import {
   decodeQuery,
   decodeTarget,
   encodeExecute,
-  encodeMessage,
   encodeParse,
-  encodeTarget,
-  formatOf,
   frontendType,
   headerBytes,
   textOf,
@@ -25,14 +22,10 @@ import {
 } from './messages.ts';
 import { portalKey, statementKey, type Definition } from './names.ts';
 import type { Redaction, Redactor } from './redaction.ts';
+import { plainOutcome } from './result.ts';
+import { statementEvent } from './statement-event.ts';
 import { isPlain, parametersOf } from './statement-text.ts';
-
-const empty = new Uint8Array(0);
-/** Answered by the server's own error 26000 / 34000, whatever SQL did before: nothing can be named "". */
-const closeUnnamed = {
-  statement: encodeTarget(frontendType.close, { what: 'statement', name: empty }),
-  portal: encodeTarget(frontendType.close, { what: 'portal', name: empty }),
-};
+import { closeUnnamed, describeUnnamed, empty, unnamedBindHead } from './unnamed.ts';
 
 export interface QuestionsOptions {
   messageBytesMax: number;
@@ -51,83 +44,76 @@ const isTextWithheld = (redaction: Redaction | undefined): boolean =>
  */
 export class Questions {
   readonly #talk: Conversation;
-  readonly #forward: (bytes: Uint8Array) => void;
+  readonly #toResource: ByteRuns;
   readonly #messageBytesMax: number;
   readonly #redactor: Redactor;
   readonly #copyIn: CopyIn;
   /** Set once nothing is taken any more. */
-  #refusal: { errorCode: string; errorMessage: string } | undefined;
+  #refusal: { errorCode: string; errorMessage: string } | undefined = undefined;
   isTerminated = false;
 
-  constructor(
-    talk: Conversation,
-    forward: (bytes: Uint8Array) => void,
-    { messageBytesMax, redactor }: QuestionsOptions,
-  ) {
+  constructor(talk: Conversation, toResource: ByteRuns, { messageBytesMax, redactor }: QuestionsOptions) {
     this.#talk = talk;
-    this.#forward = (bytes) => {
-      if (!this.#refusal) forward(bytes);
-    };
+    this.#toResource = toResource;
     this.#messageBytesMax = messageBytesMax;
     this.#redactor = redactor;
-    this.#copyIn = new CopyIn({
-      talk,
-      forward,
-      append: (statement) => this.#append(statement),
-      terminate: (message, body) => this.#terminate(message, body),
-    });
+    this.#copyIn = new CopyIn(talk, toResource, this);
   }
 
   endOfChunk(): void {
     this.#copyIn.flush();
   }
 
-  /** A whole message, to be read now. Throws ProtocolError. */
-  accept(type: number, message: Uint8Array): void {
+  /** A whole message, or a run of CopyData, to be read now. Throws ProtocolError. */
+  accept(type: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.isTerminated) throw new ProtocolError('after-terminate', 'a message after Terminate');
     if (type !== frontendType.copyData) this.#copyIn.flush();
-    if (this.#talk.copyIn !== undefined) return this.#copyIn.accept(type, message);
+    if (this.#talk.copyIn !== undefined) return this.#copyIn.accept(type, bytes, start, end);
     this.#checkSkipping(type);
-    const body = message.subarray(headerBytes);
     switch (type) {
       case frontendType.query:
-        return this.#query(message, body);
+        return this.#query(bytes, start, end);
       case frontendType.parse:
-        return this.#parse(message, body);
+        return this.#parse(bytes, start, end);
       case frontendType.bind:
-        return this.#bind(message, body);
+        return this.#bind(bytes, start, end);
       case frontendType.execute:
-        return this.#execute(message, body);
+        return this.#execute(bytes, start, end);
       case frontendType.describe:
-        return this.#describe(message, body);
+        return this.#describe(bytes, start, end);
       case frontendType.close:
-        return this.#close(message, body);
+        return this.#close(bytes, start, end);
       case frontendType.functionCall:
-        return this.#functionCall(message, body);
+        return this.#functionCall(bytes, start, end);
       case frontendType.sync:
-        return this.#sync(message, body);
+        return this.#sync(bytes, start, end);
       case frontendType.flush:
-        decodeEmpty(body);
-        return this.#forward(message); // makes the server answer now; changes nothing
+        decodeEmpty(bytes, start + headerBytes, end);
+        return this.#forward(bytes, start, end); // makes the server answer now; changes nothing
       case frontendType.terminate:
-        return this.#terminate(message, body);
+        return this.terminate(bytes, start, end);
       default:
-        return checkCopyEnd(type, body); // left of a COPY that failed: the server would ignore it too
+        return checkCopyEnd(type, bytes, start + headerBytes, end); // left of a COPY that failed: the server would ignore it too
     }
   }
 
   /** A whole message that would begin something: recorded with what came of it, and neither forwarded nor acted on. The last one. */
-  refuse(type: number, message: Uint8Array, error: { errorCode: string; errorMessage: string }): void {
+  refuse(
+    error: { errorCode: string; errorMessage: string },
+    type: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     this.endOfChunk();
     this.#refusal = error;
     this.#talk.isSkipping = true; // nothing it says changes what is known
-    this.accept(type, message);
+    this.accept(type, bytes, start, end);
   }
 
   /** After a COPY that failed with a Sync sent ahead, nobody can tell what the server skips until it says ReadyForQuery or gets a Sync. */
   #checkSkipping(type: number): void {
-    const { isSkipping, strayReadies } = this.#talk;
-    if (!isSkipping || strayReadies === 0 || runsNothing.has(type)) return;
+    if (!this.#talk.isSkipping || this.#talk.strayReadies === 0 || runsNothing(type)) return;
     throw new ProtocolError(
       'unclear-after-copy',
       'a failed COPY must be followed by a Sync before anything else is sent',
@@ -136,181 +122,193 @@ export class Questions {
 
   // ── simple ────────────────────────────────────────────────────────────────
 
-  #query(message: Uint8Array, body: Uint8Array): void {
+  #query(bytes: Uint8Array, start: number, end: number): void {
     const talk = this.#talk;
-    const text = decodeQuery(body);
+    const text = decodeQuery(bytes, start + headerBytes, end);
     const redaction = this.#redactor.redactText(text, talk);
-    const entry = this.#append({ kind: 'statement', verb: 'query', expectsOutcome: true, text }, redaction);
-    this.#forward(message);
+    const statement = statementEvent('query', true);
+    statement.text = text;
+    const entry = this.append(statement, redaction);
+    this.#forward(bytes, start, end);
     if (this.#isSkipped(entry)) return;
     talk.unnamed = undefined; // a Query drops the server's unnamed statement
     talk.acts++;
-    talk.expect({ kind: 'query', entry, expectsOutcome: true, isWithheld: isTextWithheld(redaction) });
+    talk.expect('query', entry).isWithheld = isTextWithheld(redaction);
     talk.segment++;
   }
 
-  #functionCall(message: Uint8Array, body: Uint8Array): void {
-    const { functionId, formats, values, resultFormat } = decodeFunctionCall(body);
-    const parameters = values.map((value, index) => ({ type: 0, format: formatOf(formats, index), value }));
-    const entry = this.#append({
-      kind: 'statement',
-      verb: 'function-call',
-      expectsOutcome: true,
-      functionId,
-      parameters,
-      resultFormats: [resultFormat],
-    });
-    this.#forward(message);
+  #functionCall(bytes: Uint8Array, start: number, end: number): void {
+    const call = decodeFunctionCall(bytes, start + headerBytes, end);
+    const statement = statementEvent('function-call', true);
+    statement.functionId = call.functionId;
+    statement.parameters = parametersOf(call, undefined);
+    statement.resultFormats = [call.resultFormat];
+    const entry = this.append(statement);
+    this.#forward(bytes, start, end);
     if (this.#isSkipped(entry)) return;
     this.#talk.acts++;
-    this.#talk.expect({ kind: 'function-call', entry, expectsOutcome: true });
+    this.#talk.expect('function-call', entry);
     this.#talk.segment++;
   }
 
   // ── extended ──────────────────────────────────────────────────────────────
 
-  #parse(message: Uint8Array, body: Uint8Array): void {
-    const { name, text, types } = decodeParse(body);
-    const redaction = this.#redactor.redactText(text, this.#talk, name);
+  #parse(bytes: Uint8Array, start: number, end: number): void {
+    const talk = this.#talk;
+    const { name, text, types } = decodeParse(bytes, start + headerBytes, end);
+    const redaction = this.#redactor.redactText(text, talk, name);
     const isWithheld = isTextWithheld(redaction);
-    const entry = this.#append(
-      { kind: 'statement', verb: 'parse', expectsOutcome: false, statementName: name, text, parameterTypes: types },
-      redaction,
-    );
-    this.#forward(message);
-    if (this.#talk.isSkipping) return;
+    const statement = statementEvent('parse', false);
+    statement.statementName = name;
+    statement.text = text;
+    statement.parameterTypes = types;
+    const entry = this.append(statement, redaction);
+    this.#forward(bytes, start, end);
+    if (talk.isSkipping) return;
     const definition: Definition = {
       parse: entry,
       text: Uint8Array.prototype.slice.call(text),
       types,
-      reading: isPlain(text) ? undefined : this.#talk.reading,
+      reading: isPlain(text) ? undefined : talk.reading,
       secrets: redaction?.parameters,
       isWithheld,
+      serverTypes: undefined,
     };
-    this.#talk.statements.send(statementKey(name), definition, this.#talk.segment);
+    talk.statements.send(statementKey(name), definition, talk.segment);
     this.#checkNames();
-    const by = this.#talk.expect({ kind: 'parse', entry, changes: 'statement', expectsOutcome: false, isWithheld });
-    if (name.length === 0) this.#talk.unnamed = { definition, segment: this.#talk.segment, by, isAnswered: false };
+    const by = talk.expect('parse', entry);
+    by.changes = 'statement';
+    by.isWithheld = isWithheld;
+    if (name.length === 0) talk.unnamed = { definition, segment: talk.segment, by };
   }
 
-  #bind(message: Uint8Array, body: Uint8Array): void {
+  #bind(bytes: Uint8Array, start: number, end: number): void {
     const talk = this.#talk;
-    const bind = decodeBind(body);
+    const bind = decodeBind(bytes, start + headerBytes, end);
     const portal = portalKey(bind.portal);
     const definition = this.#definitionOf(bind.statement);
-    const { parameters, redactions } = this.#parameters(bind, definition);
-    const isWithheld = definition?.isWithheld === true || redactions.length > 0;
-    const entry = this.#append({
-      kind: 'statement',
-      verb: 'bind',
-      expectsOutcome: false,
-      statementName: bind.statement,
-      portalName: bind.portal,
-      parameters,
-      resultFormats: bind.resultFormats,
-      ...(definition ? { of: definition.parse } : {}),
-      ...(redactions.length > 0 ? { redactions } : {}),
-    });
-    if (talk.isSkipping) return this.#forward(message);
+    const statement = statementEvent('bind', false);
+    statement.of = definition?.parse;
+    statement.statementName = bind.statement;
+    statement.portalName = bind.portal;
+    statement.resultFormats = bind.resultFormats;
+    this.#bindParameters(statement, bind, definition);
+    const isWithheld = definition?.isWithheld === true || statement.redactions !== undefined;
+    const entry = this.append(statement);
+    if (talk.isSkipping) return this.#forward(bytes, start, end);
     const error = definition ? undefined : this.#unknown('statement', bind.statement, entry);
     if (definition) this.#ensureUnnamed(definition, entry);
-    if (bind.statement.length === 0) this.#forward(message);
-    else this.#forwardUnnamedBind(bind, body);
+    if (bind.statement.length === 0) this.#forward(bytes, start, end);
+    else this.#forwardUnnamedBind(bind, bytes, start, end);
     talk.acts++; // planning runs functions that say they are immutable
     talk.portals.send(portal, { bind: entry, definition, surelyAt: talk.acts, isWithheld }, talk.segment);
     this.#checkNames();
-    const item = { kind: 'bind', entry, changes: 'portal', expectsOutcome: false, isWithheld } as const;
-    talk.expect({ ...item, ...(error ? { error } : {}) });
+    const item = talk.expect('bind', entry);
+    item.changes = 'portal';
+    item.isWithheld = isWithheld;
+    item.error = error;
   }
 
   /** As the record gets them. In a segment that is skipped the name stands for what was sent last, not for what the server knows. */
-  #parameters(bind: Bind, definition: Definition | undefined): ReturnType<Redactor['redactParameters']> {
+  #bindParameters(statement: StatementEvent, bind: Bind, definition: Definition | undefined): void {
     const parameters = parametersOf(bind, definition);
+    statement.parameters = parameters;
     const sent = this.#redactor.secretsOf(bind.statement);
     const secrets = this.#talk.isSkipping || !definition ? (sent ?? definition?.secrets) : definition.secrets;
-    return secrets ? this.#redactor.redactParameters(parameters, secrets) : { parameters, redactions: [] };
+    if (secrets === undefined) return;
+    const redacted = this.#redactor.redactParameters(parameters, secrets);
+    statement.parameters = redacted.parameters;
+    if (redacted.redactions.length > 0) statement.redactions = redacted.redactions;
   }
 
-  #execute(message: Uint8Array, body: Uint8Array): void {
+  #execute(bytes: Uint8Array, start: number, end: number): void {
     const talk = this.#talk;
-    const { portal: name, rowLimit } = decodeExecute(body);
+    const { portal: name, rowLimit } = decodeExecute(bytes, start + headerBytes, end);
     const portal = talk.portals.get(portalKey(name), talk.segment);
     // The unnamed portal cannot be named by SQL.
     const isSure = name.length === 0 || portal?.surelyAt === talk.acts;
-    const entry = this.#append({
-      kind: 'statement',
-      verb: 'execute',
-      expectsOutcome: true,
-      portalName: name,
-      rowLimit,
-      ...(portal ? { of: portal.bind } : {}),
-      ...(portal && !isSure ? { resolved: false } : {}),
-    });
-    if (this.#isSkipped(entry)) return this.#forward(message);
+    const statement = statementEvent('execute', true);
+    statement.of = portal?.bind;
+    statement.portalName = name;
+    statement.rowLimit = rowLimit;
+    if (portal && !isSure) statement.resolved = false;
+    const entry = this.append(statement);
+    if (this.#isSkipped(entry)) return this.#forward(bytes, start, end);
     const error = portal ? undefined : this.#unknown('portal', name, entry);
-    this.#forward(portal ? message : encodeExecute({ portal: empty, rowLimit }));
+    if (portal) this.#forward(bytes, start, end);
+    else this.#forward(encodeExecute({ portal: empty, rowLimit }));
     talk.acts++;
     if (portal && isSure) portal.surelyAt = talk.acts; // its own running does not change what it is
-    const isWithheld = portal?.isWithheld === true;
-    const item = { kind: 'execute', entry, expectsOutcome: true, isWithheld, definition: portal?.definition } as const;
-    talk.expect({ ...item, ...(error ? { error } : {}) });
+    const item = talk.expect('execute', entry);
+    item.isWithheld = portal?.isWithheld === true;
+    item.definition = portal?.definition;
+    item.error = error;
   }
 
-  #describe(message: Uint8Array, body: Uint8Array): void {
+  #describe(bytes: Uint8Array, start: number, end: number): void {
     const talk = this.#talk;
-    const { what, name } = decodeTarget(body);
-    if (what === 'portal') portalKey(name); // refused before it is recorded
-    const definition = what === 'statement' ? this.#definitionOf(name) : undefined;
-    const named = what === 'statement' ? { statementName: name } : { portalName: name };
-    const entry = this.#append({
-      kind: 'statement',
-      verb: 'describe',
-      expectsOutcome: false,
-      ...named,
-      ...(definition ? { of: definition.parse } : {}),
-    });
-    if (talk.isSkipping) return this.#forward(message);
-    if (what === 'portal') {
-      this.#forward(message);
-      const { definition: bound, isWithheld = false } = talk.portals.get(portalKey(name), talk.segment) ?? {};
-      talk.expect({ kind: 'describe', entry, expectsOutcome: false, isWithheld, definition: bound });
-      return;
-    }
+    const { what, name } = decodeTarget(bytes, start + headerBytes, end);
+    if (what === 'portal') return this.#describePortal(name, bytes, start, end);
+    const definition = this.#definitionOf(name);
+    const statement = statementEvent('describe', false);
+    statement.of = definition?.parse;
+    statement.statementName = name;
+    const entry = this.append(statement);
+    if (talk.isSkipping) return this.#forward(bytes, start, end);
     const error = definition ? undefined : this.#unknown('statement', name, entry);
     if (definition) this.#ensureUnnamed(definition, entry);
-    this.#forward(name.length === 0 ? message : encodeTarget(frontendType.describe, { what, name: empty }));
-    const isWithheld = definition?.isWithheld === true;
-    const item = { kind: 'describe', entry, expectsOutcome: false, isWithheld, definition } as const;
-    talk.expect({ ...item, ...(definition ? { described: definition } : {}), ...(error ? { error } : {}) });
+    if (name.length === 0) this.#forward(bytes, start, end);
+    else this.#forward(describeUnnamed);
+    const item = talk.expect('describe', entry);
+    item.isWithheld = definition?.isWithheld === true;
+    item.definition = definition;
+    item.described = definition;
+    item.error = error;
   }
 
-  #close(message: Uint8Array, body: Uint8Array): void {
+  #describePortal(name: Uint8Array, bytes: Uint8Array, start: number, end: number): void {
     const talk = this.#talk;
-    const { what, name } = decodeTarget(body);
+    const key = portalKey(name); // refused before it is recorded
+    const statement = statementEvent('describe', false);
+    statement.portalName = name;
+    const entry = this.append(statement);
+    this.#forward(bytes, start, end);
+    if (talk.isSkipping) return;
+    const portal = talk.portals.get(key, talk.segment);
+    const item = talk.expect('describe', entry);
+    item.isWithheld = portal?.isWithheld === true;
+    item.definition = portal?.definition;
+  }
+
+  #close(bytes: Uint8Array, start: number, end: number): void {
+    const talk = this.#talk;
+    const { what, name } = decodeTarget(bytes, start + headerBytes, end);
     if (what === 'portal') portalKey(name); // refused before it is forwarded
-    const named = what === 'statement' ? { statementName: name } : { portalName: name };
-    const entry = this.#append({ kind: 'statement', verb: 'close', expectsOutcome: false, ...named });
-    this.#forward(message);
+    const statement = statementEvent('close', false);
+    if (what === 'statement') statement.statementName = name;
+    else statement.portalName = name;
+    const entry = this.append(statement);
+    this.#forward(bytes, start, end);
     if (talk.isSkipping) return;
     if (what === 'statement') talk.statements.send(statementKey(name), null, talk.segment);
     else talk.portals.send(portalKey(name), null, talk.segment);
     if (what === 'statement' && name.length === 0) talk.unnamed = undefined;
-    talk.expect({ kind: 'close', entry, changes: what, expectsOutcome: false });
+    talk.expect('close', entry).changes = what;
   }
 
-  #sync(message: Uint8Array, body: Uint8Array): void {
-    decodeEmpty(body);
-    const entry = this.#append({ kind: 'statement', verb: 'sync', expectsOutcome: false });
-    this.#forward(message);
+  #sync(bytes: Uint8Array, start: number, end: number): void {
+    decodeEmpty(bytes, start + headerBytes, end);
+    const entry = this.append(statementEvent('sync', false));
+    this.#forward(bytes, start, end);
     this.#talk.isSkipping = false;
-    this.#talk.expect({ kind: 'sync', entry, expectsOutcome: false });
+    this.#talk.expect('sync', entry);
     this.#talk.segment++;
   }
 
-  #terminate(message: Uint8Array, body: Uint8Array): void {
-    decodeEmpty(body);
-    this.#append({ kind: 'statement', verb: 'terminate', expectsOutcome: false });
-    this.#forward(message);
+  terminate(bytes: Uint8Array, start: number, end: number): void {
+    decodeEmpty(bytes, start + headerBytes, end);
+    this.append(statementEvent('terminate', false));
+    this.#forward(bytes, start, end);
     this.isTerminated = true;
   }
 
@@ -338,20 +336,20 @@ export class Questions {
   #ensureUnnamed(definition: Definition, owner: Sequence): void {
     const talk = this.#talk;
     const { unnamed, segment } = talk;
-    if (unnamed?.definition === definition && (unnamed.isAnswered || unnamed.segment === segment)) return;
+    if (unnamed?.definition === definition && (unnamed.by === undefined || unnamed.segment === segment)) return;
     const { text, types, isWithheld } = definition;
     this.#forward(encodeParse({ name: empty, text, types }));
-    const by = talk.expect({ kind: 'parse', entry: owner, isOurs: true, expectsOutcome: false, isWithheld });
-    talk.unnamed = { definition, segment, by, isAnswered: false };
+    const by = talk.expect('parse', owner);
+    by.isOurs = true;
+    by.isWithheld = isWithheld;
+    talk.unnamed = { definition, segment, by };
   }
 
-  /** The same Bind, with the statement's name left empty; values are not copied. */
-  #forwardUnnamedBind(bind: Bind, body: Uint8Array): void {
-    const rest = body.subarray(bind.portal.length + 1 + bind.statement.length + 1);
-    const head = encodeMessage(frontendType.bind, ...cstring(bind.portal), ...cstring(empty));
-    Buffer.from(head.buffer, head.byteOffset).writeInt32BE(head.length - 1 + rest.length, 1);
-    this.#forward(head);
-    this.#forward(rest);
+  /** The same Bind, with the statement's name left empty. */
+  #forwardUnnamedBind({ portal, statement }: Bind, bytes: Uint8Array, start: number, end: number): void {
+    const rest = start + headerBytes + portal.length + 1 + statement.length + 1;
+    this.#forward(unnamedBindHead(portal, end - rest));
+    this.#forward(bytes, rest, end);
   }
 
   /** A name that came from SQL, or from nowhere: the server is made to answer with its own error; nothing runs. */
@@ -361,7 +359,7 @@ export class Questions {
     this.#talk.sink.append({ kind: 'refusal', reason: `unknown-${what}`, message, of });
     this.#forward(closeUnnamed[what]);
     if (what === 'statement') this.#talk.unnamed = undefined;
-    this.#talk.expect({ kind: 'close', entry: of, isOurs: true, expectsOutcome: false });
+    this.#talk.expect('close', of).isOurs = true;
     const hint =
       'Names made by SQL (PREPARE, DECLARE CURSOR) are used by SQL (EXECUTE, FETCH); for the extended protocol, send Parse and Bind.';
     return { code: what === 'statement' ? '26000' : '34000', message, hint };
@@ -369,18 +367,22 @@ export class Questions {
 
   // ── shared ────────────────────────────────────────────────────────────────
 
+  #forward(bytes: Uint8Array, start = 0, end = bytes.length): void {
+    if (this.#refusal === undefined) this.#toResource.add(bytes, start, end);
+  }
+
   /** The statement is the caller's last use of it. */
-  #append(statement: StatementEvent, redaction?: Redaction): Sequence {
+  append(statement: StatementEvent, redaction?: Redaction): Sequence {
     const { sink, encoding } = this.#talk;
     if (encoding !== 'UTF8' && statement.text !== undefined) statement.encoding = encoding;
-    if (redaction && isTextWithheld(redaction)) {
+    if (redaction !== undefined && isTextWithheld(redaction)) {
       statement.text = redaction.text;
       statement.redactions = redaction.redactions;
     }
-    if (!this.#refusal) return sink.append(statement);
+    if (this.#refusal === undefined) return sink.append(statement);
     statement.expectsOutcome = true;
     const entry = sink.append(statement);
-    sink.append({ kind: 'outcome', of: entry, status: 'refused', ...this.#refusal });
+    sink.append({ ...plainOutcome(entry, 'refused', undefined), ...this.#refusal });
     return entry;
   }
 
@@ -388,7 +390,7 @@ export class Questions {
   #isSkipped(of: Sequence): boolean {
     if (!this.#talk.isSkipping) return false;
     if (this.#refusal) return true; // that is its outcome
-    this.#talk.sink.append({ kind: 'outcome', of, status: 'skipped' });
+    this.#talk.sink.append(plainOutcome(of, 'skipped', undefined));
     return true;
   }
 }

@@ -7,7 +7,7 @@ import { holdsPassword } from './connection-string.ts';
 import { NotParsed } from './grammar.ts';
 import { findSecrets, type Secret } from './redaction-find.ts';
 import { unreadable, type Secrets } from './redaction-walk.ts';
-import { mayConcernSecrets } from './secret-words.ts';
+import { holdsSecretWord, mayConcernSecrets } from './secret-words.ts';
 
 /** What the record gets of a text that holds secrets. The server gets the text as it is. */
 export interface Redaction {
@@ -37,8 +37,8 @@ const preparedMax = 1000;
 export class Redactor {
   readonly #withPgcrypto: boolean;
   readonly #randomBytes: (size: number) => Uint8Array;
-  /** Prepared statements, by Parse or PREPARE, of which some parameter is a secret: for EXECUTE in SQL. */
-  readonly #prepared = new Map<string, Secrets>();
+  /** Prepared statements, by Parse or PREPARE, of which some parameter is a secret: for EXECUTE in SQL. Few streams have any. */
+  #prepared: Map<string, Secrets> | undefined = undefined;
 
   constructor({ redact = ['pgcrypto'], randomBytes = secureBytes }: RedactorOptions = {}) {
     this.#withPgcrypto = redact.includes('pgcrypto');
@@ -47,30 +47,34 @@ export class Redactor {
 
   /** Undefined where nothing is to be withheld. Throws ProtocolError where finding out would take too long. */
   redactText(text: Uint8Array, reading: Reading, name?: Uint8Array): Redaction | undefined {
+    if (name) this.#prepared?.delete(keyOf(name));
+    const mayHold = holdsSecretWord(text);
+    const hasPrepared = this.#prepared !== undefined && this.#prepared.size > 0;
+    if (!mayHold && !hasPrepared) return undefined;
     const bytes = Buffer.from(text.buffer, text.byteOffset, text.length);
     const latin1 = bytes.toString('latin1');
-    if (name) this.#prepared.delete(keyOf(name));
-    const mayExecute = this.#prepared.size > 0 && /execute/i.test(latin1);
-    if (!mayExecute && !mayConcernSecrets(latin1, this.#withPgcrypto)) return undefined;
+    const mayExecute = hasPrepared && /execute/i.test(latin1);
+    if (!mayExecute && !(mayHold && mayConcernSecrets(latin1, this.#withPgcrypto))) return undefined;
     if (text.length > limits.secretTextBytesMax) throw tooLong(text.length);
-    const redaction = this.#read(bytes, reading);
+    const prepared = (this.#prepared ??= new Map());
+    const redaction = this.#read(bytes, reading, prepared);
     if (name && redaction && (redaction.parameters === 'all' || redaction.parameters.size > 0))
-      this.#prepared.set(keyOf(name), redaction.parameters);
-    if (this.#prepared.size > preparedMax)
+      prepared.set(keyOf(name), redaction.parameters);
+    if (prepared.size > preparedMax)
       throw new ProtocolError('too-many-names', `more than ${preparedMax} prepared statements with secret parameters`);
     return redaction;
   }
 
   /** Secret parameters of the statement that was last sent under this name, whatever became of it. */
   secretsOf(name: Uint8Array): Secrets | undefined {
-    return this.#prepared.get(keyOf(name));
+    return this.#prepared?.get(keyOf(name));
   }
 
-  #read(bytes: Buffer, reading: Reading): Redaction | undefined {
+  #read(bytes: Buffer, reading: Reading, prepared: Map<string, Secrets>): Redaction | undefined {
     try {
       const text = readable(bytes, reading);
       if (!text) throw new NotParsed('other rules of reading');
-      const options = { withPgcrypto: this.#withPgcrypto, prepared: this.#prepared };
+      const options = { withPgcrypto: this.#withPgcrypto, prepared };
       const { secrets, parameters } = findSecrets(text, options);
       if (secrets.length === 0 && parameters.size === 0) return undefined;
       return { text: this.#without(bytes, secrets), redactions: secrets.map(({ rule }) => rule), parameters };

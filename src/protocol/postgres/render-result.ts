@@ -2,7 +2,7 @@ import { ByteReader } from '../byte-reader.ts';
 import type { ResultTable } from '../protocol.ts';
 import { backendType, headerBytes, textOf } from './messages.ts';
 import { renderValue } from './render.ts';
-import { Splitter } from './splitter.ts';
+import { Splitter, wholeMessages } from './splitter.ts';
 
 interface Column {
   name: string;
@@ -35,7 +35,7 @@ export function renderResult(messages: Uint8Array, resultFormats: readonly numbe
       table(row.map((_, index) => String(index + 1))).rows.push(row);
     }
   };
-  new Splitter({ streams: () => false, piece: () => undefined, message }, messages.length).push(messages);
+  new Splitter(wholeMessages(message), messages.length).push(messages);
   return tables;
 }
 

@@ -1,5 +1,5 @@
 import type { Parameter } from '../event.ts';
-import { formatOf, type Bind } from './messages.ts';
+import { formatOf, type Bind, type FunctionCall } from './messages.ts';
 import type { Definition } from './names.ts';
 
 /** Neither a backslash nor a byte over 0x7f: the same tokens whatever the encoding and standard_conforming_strings. */
@@ -13,7 +13,13 @@ export function isPlain(text: Uint8Array): boolean {
 }
 
 /** Values with the best type known: what the server described, else what the client declared, else 0. */
-export function parametersOf({ formats, values }: Bind, definition: Definition | undefined): Parameter[] {
-  const types = definition?.serverTypes ?? definition?.types ?? [];
-  return values.map((value, index) => ({ type: types[index] ?? 0, format: formatOf(formats, index), value }));
+export function parametersOf(sent: Bind | FunctionCall, definition: Definition | undefined): Parameter[] {
+  const { formats, values } = sent;
+  const types = definition?.serverTypes ?? definition?.types;
+  const parameters: Parameter[] = [];
+  for (let index = 0; index < values.length; index++) {
+    const type = types === undefined ? 0 : (types[index] ?? 0);
+    parameters.push({ type, format: formatOf(formats, index), value: values[index]! });
+  }
+  return parameters;
 }

@@ -16,9 +16,10 @@ class RedisDecoder implements Decoder {
   readonly #questions: Questions;
   readonly #commands: CommandCutter;
   readonly #replies: ReplyParser;
-  #step: Step = emptyStep();
-  readonly #toResource = new ByteRuns((bytes) => this.#step.toResource.push(bytes));
-  readonly #toClient = new ByteRuns((bytes) => this.#step.toClient.push(bytes));
+  readonly #toResource = new ByteRuns();
+  readonly #toClient = new ByteRuns();
+  /** Why the stream is over, until the step that says so. */
+  #ending: StreamEnd | null = null;
   #isClientGone = false;
   #isOver = false;
 
@@ -88,8 +89,7 @@ class RedisDecoder implements Decoder {
 
   /** Nothing is taken after the end; a fault of either side ends the stream with a refusal. */
   #run(act: () => void): Step {
-    this.#step = emptyStep();
-    if (this.#isOver) return this.#step;
+    if (this.#isOver) return { toResource: [], toClient: [], end: null };
     try {
       act();
       this.#endIfDone();
@@ -104,9 +104,9 @@ class RedisDecoder implements Decoder {
   }
 
   #takeStep(): Step {
-    this.#toResource.flush();
-    this.#toClient.flush();
-    return this.#step;
+    const step: Step = { toResource: this.#toResource.take(), toClient: this.#toClient.take(), end: this.#ending };
+    this.#ending = null;
+    return step;
   }
 
   #endIfDone(): void {
@@ -137,9 +137,7 @@ class RedisDecoder implements Decoder {
   }
 
   #end(end: StreamEnd): void {
-    this.#step.end = end;
+    this.#ending = end;
     this.#isOver = true;
   }
 }
-
-const emptyStep = (): Step => ({ toResource: [], toClient: [], end: null });

@@ -1,5 +1,5 @@
 import { frontendType, headerBytes } from '../../protocol/postgres/messages.ts';
-import { Splitter } from '../../protocol/postgres/splitter.ts';
+import { Splitter, wholeMessages } from '../../protocol/postgres/splitter.ts';
 import { limits } from '../../shared/limits.ts';
 import { escapeControl } from '../escape-control.ts';
 import { CsvReader } from './copy-csv.ts';
@@ -80,7 +80,7 @@ async function* textOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string
   const message = (type: number, bytes: Uint8Array) => {
     if (type === frontendType.copyData) found += utf8.decode(bytes.subarray(headerBytes), { stream: true });
   };
-  const splitter = new Splitter({ streams: () => false, piece: () => undefined, message }, limits.messageBytesMax);
+  const splitter = new Splitter(wholeMessages(message), limits.messageBytesMax);
   try {
     for await (const piece of pieces) {
       splitter.push(piece);
