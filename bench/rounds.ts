@@ -84,16 +84,27 @@ async function playRound(cell: Cell, targets: readonly Target[]) {
 }
 
 async function playOnce(cell: Cell, target: Target): Promise<Played> {
-  const pids = Object.entries(target.processes);
-  const before = pids.map(([, pid]) => processorMicros(pid));
+  const costs = costsUnderLoad(target);
   const sample = await cell.play(target, seconds);
-  const statements = sample.statements ?? Number.NaN;
-  const micros = pids.map(([role, pid], index): [string, number] => [
-    role,
-    (processorMicros(pid) - before[index]!) / statements,
-  ]);
+  const perSecond = (sample.statements ?? Number.NaN) / seconds;
+  const micros = (await costs).map(([role, rate]): [string, number] => [role, rate / perSecond]);
   return { ...sample, micros: Object.fromEntries(micros) };
 }
+
+/** Connecting is another matter, and has its own cell: what processes cost is looked at when it is over. */
+const connectedSeconds = 1.2;
+
+/** Microseconds of processor time for each second of load, by process. */
+async function costsUnderLoad({ processes }: Target): Promise<[string, number][]> {
+  const pids = Object.entries(processes);
+  await pause(Math.min(connectedSeconds, seconds / 2));
+  const before = { at: performance.now(), micros: pids.map(([, pid]) => processorMicros(pid)) };
+  await pause(Math.max(seconds - connectedSeconds, seconds / 2) - 0.1);
+  const passed = (performance.now() - before.at) / 1000;
+  return pids.map(([role, pid], index) => [role, (processorMicros(pid) - before.micros[index]!) / passed]);
+}
+
+const pause = (time: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, time * 1000));
 
 function rowOf(target: string, played: readonly Played[], base: readonly Played[], unit: string): Row {
   const compared = played
