@@ -1,10 +1,10 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type pg from 'pg';
 import { test } from 'vitest';
 import { clientOf } from './cells.ts';
-import { startInstallation } from './installation.ts';
+import { ended, startInstallation, untilSaid } from './installation.ts';
 import { median, processorMicros, residentMib } from './machine.ts';
 import { keepResults } from './results.ts';
 
@@ -22,6 +22,9 @@ test('starts, and memory at rest', async () => {
     'node -e 0': await medianMillis(['-e', '0'], env),
     'hoop --version': await medianMillis([entry, '--version'], env),
     'hoop sessions --json': await medianMillis([entry, 'sessions', '--json'], env),
+    // To the moment at which it is of use: the port is open, the server has said what it is.
+    'hoop connect': await medianMillis([entry, 'connect', 'orders-db', '--port', '0', '--json'], env, /^\{.*\}$/m),
+    'hoop mcp': await medianMillis([entry, 'mcp', 'orders-db'], env, /^\{.*"serverInfo".*\}$/m),
   };
   console.log('start of a command, milliseconds (median of 11, after a warm-up)');
   for (const [name, millis] of Object.entries(starts)) console.log(`  ${name.padEnd(24)} ${millis.toFixed(0)}`);
@@ -63,15 +66,38 @@ async function addStreams(
   }
 }
 
-async function medianMillis(args: string[], env: Record<string, string>): Promise<number> {
+/** From the start to the end, or until a program that stays has said this; its input is the first thing that an MCP client says. */
+async function medianMillis(args: string[], env: Record<string, string>, said?: RegExp): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < 12; round++) {
-    const started = performance.now();
-    await promisify(execFile)(process.execPath, args, { env });
-    if (round > 0) times.push(performance.now() - started);
+    const millis = said ? await millisUntilSaid(args, env, said) : await millisToEnd(args, env);
+    if (round > 0) times.push(millis);
   }
   return median(times);
 }
+
+async function millisToEnd(args: string[], env: Record<string, string>): Promise<number> {
+  const started = performance.now();
+  await promisify(execFile)(process.execPath, args, { env });
+  return performance.now() - started;
+}
+
+async function millisUntilSaid(args: string[], env: Record<string, string>, said: RegExp): Promise<number> {
+  const started = performance.now();
+  const child = spawn(process.execPath, args, { env });
+  child.stdin.write(`${JSON.stringify(initialize)}\n`);
+  await untilSaid(child, said);
+  const millis = performance.now() - started;
+  await ended(child);
+  return millis;
+}
+
+const initialize = {
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'bench', version: '1' } },
+};
 
 /** Lets the garbage of what went before be collected by itself. */
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis));

@@ -8,7 +8,19 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const bundled = new Set(['@oclif/core', 'zod', 'fastify', 'ink', 'jose', 'pino', 'react', 'ws', 'yaml']);
+const bundled = new Set([
+  '@modelcontextprotocol/server',
+  '@oclif/core',
+  'zod',
+  'fastify',
+  'ink',
+  'jose',
+  'pg',
+  'pino',
+  'react',
+  'ws',
+  'yaml',
+]);
 const commands = readdirSync(join(root, 'src/commands'), { recursive: true, encoding: 'utf8' }).filter((name) =>
   /\.tsx?$/.test(name),
 );
@@ -36,6 +48,9 @@ await build({
     // Asked for by oclif only where commands are TypeScript.
     'typescript',
     'ts-node',
+    // Asked for by pg only where somebody wants libpq, or is in a Cloudflare worker.
+    'pg-native',
+    'pg-cloudflare',
     // Asked for by Ink only where DEV is true.
     'react-devtools-core',
   ],

@@ -3,7 +3,8 @@ import { dirname, resolve } from 'node:path';
 import * as z from 'zod';
 import { protocolNames } from '../protocol/registry.ts';
 import { nameSchema } from '../shared/api.ts';
-import { parseConfig, parseYamlText } from '../shared/parse-config.ts';
+import { parseConfig } from '../shared/parse-config.ts';
+import { parseYamlText } from '../shared/parse-yaml.ts';
 import { UserError } from '../shared/errors.ts';
 
 /** A secret: by value, `${env:NAME}`, from a file, or as the output of a command. Read anew for every connection to the resource. */

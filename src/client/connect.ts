@@ -7,7 +7,7 @@ import { openLocalPort } from './local-port.ts';
 import type { OpenedGateway } from './open-gateway.ts';
 import { SessionReceipts } from './session-receipts.ts';
 import { keptCredential, rememberedPort, rememberPort } from './settings.ts';
-import { signInAgain, type DevicePrompt } from './sign-in.ts';
+import type { DevicePrompt } from './sign-in.ts';
 import { tellTale } from './tell-tale.ts';
 import { ttlSecondsOf } from './parse-time.ts';
 import { openTokenStore } from './token-store.ts';
@@ -65,6 +65,7 @@ export async function connectResource(options: ConnectOptions): Promise<Connecti
     signInAgain: async () => {
       if (process.env['HOOP_TOKEN']) throw tokenOver();
       if (await api.takeStored()) return;
+      const { signInAgain } = await import('./sign-in.ts'); // late: its libraries are half of a start
       await signInAgain({ gateway: url, send, store: await openTokenStore(), show: showPrompt, signal });
       await api.takeStored();
     },

@@ -6,7 +6,7 @@ import { withEnvFile } from './env-file.ts';
 import { leftWindowBehind } from './graphical-program.ts';
 import type { OpenedGateway } from './open-gateway.ts';
 import { runChild } from './run-child.ts';
-import { signIn, type DevicePrompt } from './sign-in.ts';
+import type { DevicePrompt } from './sign-in.ts';
 import { chooseTokenStore } from './token-store.ts';
 
 export interface RunConnectOptions {
@@ -103,6 +103,7 @@ async function openAll({ options, gateway, screen, signal }: OpenAll): Promise<(
   const isSignedOut = first.some((one) => one instanceof UserError && one.code === 'HOOP_SIGN_IN');
   if (!isSignedOut || !canAsk()) return report(first, options);
   const show = (prompt: DevicePrompt) => screen.prompt(prompt);
+  const { signIn } = await import('./sign-in.ts'); // late: its libraries are half of a start
   await signIn({ gateway: gateway.url, send: gateway.send, store: await chooseTokenStore(options.say), show, signal });
   return report(
     await Promise.all(

@@ -9,7 +9,7 @@ import type { HeldBudget } from './held-budget.ts';
 import type { OpenedResource } from './agent-links.ts';
 import { prefixed } from '../tunnel/control.ts';
 import { readAhead } from './read-ahead.ts';
-import { relay } from './relay.ts';
+import { relay, type RelayParts } from './relay.ts';
 import type { StreamRecorder } from './recorder.ts';
 
 /** Why a client that proved its credential is not let in. */
@@ -44,43 +44,42 @@ export class ClientStream {
   readonly #context: StreamContext;
   #cancelKey: Uint8Array | undefined;
   #decoder: Decoder | undefined;
-  #resource: OpenedResource | undefined;
-  /** Aborted when nobody waits for the resource any more. */
-  readonly #opening = new AbortController();
+  #resource: Pick<OpenedResource, 'duplex' | 'cancel'> | undefined;
+  /** While the resource is being opened: aborted when nobody waits for it any more. */
+  #opening: AbortController | undefined;
   #aborted: { code: string; message: string } | undefined;
 
-  readonly #over: Promise<void>;
-  #resolveOver!: () => void;
+  #isOver = false;
+  /** Who waits for the end. */
+  #drained: (() => void)[] | undefined;
 
   constructor(client: Duplex, context: StreamContext) {
     this.#client = client;
     this.#context = context;
-    this.#over = new Promise((resolve) => (this.#resolveOver = resolve));
   }
 
   /** Runs until the stream is over; never rejects. The record says why it ended. */
   async run(): Promise<void> {
-    const { record } = this.#context;
     let reason: string;
     try {
-      const admission = await this.#admit();
-      if (admission.kind !== 'admitted') reason = this.#turnAway(admission);
-      else if (this.#context.refusal) reason = this.#refuse(this.#context.refusal);
-      else reason = await this.#serve(admission);
+      // What only the opening needs ends with it: most streams are idle most of the time, and there are thousands of them.
+      const opened = await this.#open();
+      reason = typeof opened === 'string' ? opened : (await relay(opened)).reason;
     } catch (error) {
-      reason = await this.#fail(error);
+      reason = this.#fail(error);
     }
     this.#resource?.duplex.reset(reason);
     endSoon(this.#client);
-    record.close(this.#aborted?.code ?? reason);
-    this.#resolveOver();
+    this.#context.record.close(this.#aborted?.code ?? reason);
+    this.#isOver = true;
+    for (const resolve of this.#drained ?? []) resolve();
   }
 
   /** Ends the stream for a reason of the gateway's; the client gets the protocol's own error. */
   abort(code: string, message: string): void {
     if (this.#aborted) return;
     this.#aborted = { code, message };
-    this.#opening.abort();
+    this.#opening?.abort();
     try {
       const step = this.#decoder?.abort(code, message);
       this.#farewell(step?.toClient ?? [this.#context.protocol.fatal(code, message)]);
@@ -94,7 +93,8 @@ export class ClientStream {
   drain(code: string, message: string): Promise<void> {
     if (!this.#decoder) this.abort(code, message); // nothing of it has reached the resource
     else if (!this.#aborted) this.#drain(this.#decoder, code, message);
-    return this.#over;
+    if (this.#isOver) return Promise.resolve();
+    return new Promise((resolve) => (this.#drained ??= []).push(resolve));
   }
 
   #drain(decoder: Decoder, code: string, message: string): void {
@@ -122,9 +122,18 @@ export class ClientStream {
     }
   }
 
+  /** Login and resource: what the relay joins, or the reason for which there is none. */
+  async #open(): Promise<RelayParts | string> {
+    const admission = await this.#admit();
+    if (admission.kind !== 'admitted') return this.#turnAway(admission);
+    if (this.#context.refusal) return this.#refuse(this.#context.refusal);
+    return this.#openResource(admission);
+  }
+
   async #admit(): Promise<Admission> {
     const { protocol, credential, messageBytesMax } = this.#context;
-    const deadline = resetAfter(this.#client, limits.handshakeMillisMax, 'login took too long');
+    // Not `resetAfter`, which keeps its timer for as long as the stream lives.
+    const deadline = setTimeout(() => this.#client.reset('login took too long'), limits.handshakeMillisMax);
     try {
       return await protocol.frontend.admit(this.#client, { credential, messageBytesMax, randomBytes });
     } finally {
@@ -148,33 +157,35 @@ export class ClientStream {
     return reason;
   }
 
-  async #serve({
+  async #openResource({
     startup,
     leftover,
     cancelKeyBytes,
     greet,
-  }: Extract<Admission, { kind: 'admitted' }>): Promise<string> {
+  }: Extract<Admission, { kind: 'admitted' }>): Promise<RelayParts | string> {
     const { protocol, policy, credential, record, durable, clock, held, messageBytesMax } = this.#context;
     for (const [name, value] of Object.entries(startup.parameters)) record.append({ kind: 'state', name, value });
     await durable(); // start-up parameters act at the resource too
+    const opening = new AbortController();
+    if (this.#aborted) opening.abort();
+    this.#opening = opening;
     const ahead = readAhead(this.#client);
-    void ahead.left.then(() => this.#opening.abort());
-    this.#resource = await this.#context.openResource(startup, this.#opening.signal);
+    void ahead.left.then(() => opening.abort());
+    const { greeting, duplex, cancel } = await this.#context.openResource(startup, opening.signal);
+    this.#resource = { duplex, cancel };
     if (this.#aborted) return this.#aborted.code;
-    const { greeting, duplex } = this.#resource;
+    this.#opening = undefined;
     this.#cancelKey = randomBytes(cancelKeyBytes);
     this.#decoder = protocol.createDecoder({ sink: record, clock, messageBytesMax, greeting, credential, ...policy });
     await this.#client.write(greet(greeting, this.#cancelKey));
     const client = prefixed(leftover, ahead.client);
-    const { together } = record;
-    const end = await relay({ client, resource: duplex, decoder: this.#decoder, together, durable, held });
-    return end.reason;
+    return { client, resource: duplex, decoder: this.#decoder, together: record.together, durable, held };
   }
 
   /** Reset by a side, or the gateway cannot go on: outcomes become unknown, the client is told where it still listens. */
-  async #fail(error: unknown): Promise<string> {
+  #fail(error: unknown): string {
     if (this.#aborted) return this.#aborted.code;
-    if (!this.#decoder && this.#opening.signal.aborted) return 'client-gone';
+    if (!this.#decoder && this.#opening?.signal.aborted) return 'client-gone';
     if (error instanceof ProtocolError)
       return this.#giveUp('HOOP_PROTOCOL', `the agent sent what cannot be: ${error.message}`);
     if (error instanceof UserError)

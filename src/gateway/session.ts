@@ -1,11 +1,11 @@
-import type { LocalCredential, Protocol, RecordPolicy } from '../protocol/protocol.ts';
+import type { LocalCredential, Protocol, RecordPolicy, Startup } from '../protocol/protocol.ts';
 import type { Clock } from '../shared/clock.ts';
 import { resetAfter, type Duplex } from '../shared/duplex.ts';
 import { streamOpenSchema, type StreamOpen } from '../shared/handshake.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { readControl } from '../tunnel/control.ts';
-import type { AgentLink } from './agent-links.ts';
+import type { AgentLink, OpenedResource } from './agent-links.ts';
 import { ClientStream, endSoon, type Refusal } from './client-stream.ts';
 import type { HeldBudget } from './held-budget.ts';
 import type { SessionRecorder } from './recorder.ts';
@@ -52,11 +52,17 @@ export class GatewaySession {
   #ordinal = 0;
   #ending: Promise<void> | undefined;
   #resolveEnded!: (end: SessionEnd) => void;
+  /** The same for all streams. */
+  readonly #durable: () => Promise<void>;
+  readonly #cancelByKey = (key: Uint8Array): void =>
+    [...this.#streams.values()].find((other) => other.owns(key))?.cancel();
   /** Resolves when the session is over and sealed. */
   readonly ended: Promise<SessionEnd>;
 
   constructor(parts: SessionParts) {
     this.parts = parts;
+    const { recorder, witness } = parts;
+    this.#durable = witness ? () => witness.after(recorder.durable()) : () => recorder.durable();
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
   }
 
@@ -109,15 +115,20 @@ export class GatewaySession {
   async #run(duplex: Duplex): Promise<void> {
     // Those that have not said yet what they are count too: else the bound could be passed by opening first and saying later.
     const isTooMany = this.#running.size - this.#refused >= limits.streamsPerSessionMax;
-    if (isTooMany && this.#refused >= limits.streamsRefusedMax) return duplex.reset(tooMany.message);
-    if (isTooMany) this.#refused++;
+    if (!isTooMany) return this.#take(duplex);
+    if (this.#refused >= limits.streamsRefusedMax) return duplex.reset(tooMany.message);
+    this.#refused++;
     try {
-      const { value: open, rest: client } = await this.#readOpen(duplex);
-      if (this.#ending) return this.#turnAway(client); // it ended meanwhile: nobody would end this stream any more
-      await this.#serve(client, open, this.#draining ?? (isTooMany ? tooMany : undefined));
+      await this.#take(duplex, tooMany);
     } finally {
-      if (isTooMany) this.#refused--;
+      this.#refused--;
     }
+  }
+
+  async #take(duplex: Duplex, refusal?: Refusal): Promise<void> {
+    const { value: open, rest: client } = await this.#readOpen(duplex);
+    if (this.#ending) return this.#turnAway(client); // it ended meanwhile: nobody would end this stream any more
+    return this.#serve(client, open, this.#draining ?? refusal); // not awaited: nothing of this call outlives the opening
   }
 
   async #readOpen(duplex: Duplex) {
@@ -129,30 +140,30 @@ export class GatewaySession {
     }
   }
 
-  async #serve(client: Duplex, { evidence }: StreamOpen, refusal: Refusal | undefined): Promise<void> {
-    const { recorder, protocol, policy, link, credential, held, clock, messageBytesMax, resource, log, witness } =
-      this.parts;
+  #serve(client: Duplex, { evidence }: StreamOpen, refusal: Refusal | undefined): Promise<void> {
+    const { recorder, protocol, policy, credential, held, clock, messageBytesMax, log } = this.parts;
     const ordinal = ++this.#ordinal;
-    const durable = () => recorder.durable();
-    const label = this.#label();
     const stream = new ClientStream(client, {
       protocol,
       policy,
       credential,
       record: recorder.stream(ordinal, { evidence }),
-      durable: witness ? () => witness.after(recorder.durable()) : durable,
+      durable: this.#durable,
       refusal,
-      openResource: (startup, signal) =>
-        link.openResource({ resource, session: this.id, stream: ordinal, startup, label, witness }, signal),
-      cancelByKey: (key) => [...this.#streams.values()].find((other) => other.owns(key))?.cancel(),
+      openResource: (startup, signal) => this.#openResource(ordinal, startup, signal),
+      cancelByKey: this.#cancelByKey,
       held,
       clock,
       messageBytesMax,
       log,
     });
     this.#streams.set(ordinal, stream);
-    await stream.run();
-    this.#streams.delete(ordinal);
+    return stream.run().then(() => void this.#streams.delete(ordinal));
+  }
+
+  #openResource(stream: number, startup: Startup, signal: AbortSignal): Promise<OpenedResource> {
+    const { link, resource, witness } = this.parts;
+    return link.openResource({ resource, session: this.id, stream, startup, label: this.#label(), witness }, signal);
   }
 
   /** The record is sealed, or is about to be: the client is told, and nobody waits for it. */

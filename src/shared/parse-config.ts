@@ -1,4 +1,3 @@
-import { parse as parseYaml, YAMLParseError } from 'yaml';
 import type * as z from 'zod';
 import { UserError } from './errors.ts';
 
@@ -13,22 +12,4 @@ export function parseConfig<S extends z.ZodType>(schema: S, value: unknown, wher
   throw new UserError('HOOP_CONFIG', `${where}: ${faults.join('; ')}`, {
     next: 'correct the key; docs/configuration.md lists all keys',
   });
-}
-
-/** Any YAML text; a syntax fault is a HOOP_CONFIG with its line. */
-export function parseYamlText(text: string, path: string): unknown {
-  try {
-    return parseYaml(text) ?? {};
-  } catch (cause) {
-    if (!(cause instanceof YAMLParseError)) throw cause;
-    const line = cause.linePos?.[0].line;
-    throw new UserError(
-      'HOOP_CONFIG',
-      `${path}${line ? `:${line}` : ''}: not valid YAML: ${cause.message.split('\n')[0]}`,
-      {
-        next: 'correct the line',
-        cause,
-      },
-    );
-  }
 }

@@ -7,7 +7,7 @@ import { ConnectedResource, type ConnectionState } from '../connected-resource.t
 import type { OpenedGateway } from '../open-gateway.ts';
 import { ttlSecondsOf } from '../parse-time.ts';
 import { SessionReceipts } from '../session-receipts.ts';
-import { signIn, signInAgain, type DevicePrompt } from '../sign-in.ts';
+import type { DevicePrompt } from '../sign-in.ts';
 import { chooseTokenStore, openTokenStore } from '../token-store.ts';
 import { streamPair } from './stream-pair.ts';
 
@@ -127,6 +127,7 @@ export class RecordedSession {
       const ask = async () => {
         const { url: gateway, send } = await this.#options.gateway();
         const { signal, say } = this.#options;
+        const { signIn } = await import('../sign-in.ts'); // late: its libraries are half of a start
         await signIn({ gateway, send, store: await chooseTokenStore(say), show: resolve, signal });
       };
       ask()
@@ -149,8 +150,10 @@ export class RecordedSession {
     return new Promise((resolve, reject) => {
       this.#prompt = new Promise<DevicePrompt | undefined>((show) => {
         setTimeout(() => show(undefined), otherProcessMillis).unref(); // another process asks, and shows its code
-        const again = async () =>
-          signInAgain({ gateway, send, store: await openTokenStore(), show, signal: this.#options.signal });
+        const again = async () => {
+          const { signInAgain } = await import('../sign-in.ts');
+          await signInAgain({ gateway, send, store: await openTokenStore(), show, signal: this.#options.signal });
+        };
         again()
           .then(resolve, reject)
           .finally(() => (this.#prompt = undefined));
