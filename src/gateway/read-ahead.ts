@@ -1,4 +1,5 @@
-import type { Duplex } from '../shared/duplex.ts';
+import type { Duplex, Flow, Taker } from '../shared/duplex.ts';
+import { flowFrom } from '../shared/flow.ts';
 
 /**
  * Reads one piece ahead, so that a client that leaves while it waits for us is seen to leave. `left` resolves when it ended or reset the
@@ -32,6 +33,22 @@ class AheadDuplex implements Duplex {
     const first = this.#first;
     this.#first = undefined;
     return first ?? this.#inner.read();
+  }
+
+  flow(taker: Taker): Flow {
+    const first = this.#first;
+    if (!first) return flowFrom(this.#inner, taker);
+    this.#first = undefined;
+    let flow: Flow | undefined;
+    const goOn = () => (flow ? flow.more() : void (flow = flowFrom(this.#inner, taker)));
+    first.then(
+      (bytes) => {
+        if (bytes === null) taker.ended();
+        else if (taker.take(bytes)) goOn();
+      },
+      (error: Error) => taker.failed(error),
+    );
+    return { more: goOn };
   }
 
   write(bytes: Uint8Array): Promise<void> {

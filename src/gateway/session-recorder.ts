@@ -27,7 +27,7 @@ export interface StreamFacts {
 /** Where one stream's decoder puts its events. */
 export interface StreamRecorder extends EventSink {
   /** What `act` appends is one entry as far as it fits in one, and is appended when `act` returns or throws. */
-  together<Result>(act: () => Result): Result;
+  together<Given, Result>(act: (given: Given) => Result, given: Given): Result;
   /** Ends the stream in the record; statements without an outcome become `unknown`. Idempotent, never throws. */
   close(reason: string): void;
 }
@@ -106,7 +106,7 @@ export class SessionRecorder {
     this.#append(ordinal, { kind: 'stream-open', facts });
     return {
       append: (event: Event): Sequence => this.#append(ordinal, event),
-      together: (act) => this.#together(ordinal, act),
+      together: (act, given) => this.#together(ordinal, act, given),
       close: (reason) => {
         if (this.#sealed || !this.#ledger.openStreams.has(ordinal)) return;
         try {
@@ -170,11 +170,11 @@ export class SessionRecorder {
       if (which(stream)) this.#append(stream, { kind: 'outcome', of, status: 'unknown' });
   }
 
-  #together<Result>(stream: number, act: () => Result): Result {
+  #together<Given, Result>(stream: number, act: (given: Given) => Result, given: Given): Result {
     assert(this.#open === undefined, 'one step at a time');
     this.#open = stream;
     try {
-      return act();
+      return act(given);
     } finally {
       this.#open = undefined;
       this.#appendGroup(stream);

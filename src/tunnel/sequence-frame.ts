@@ -25,6 +25,7 @@ export function withSequence(stream: Duplex, shower: Shower): Duplex {
       return stream.closed;
     },
     read: () => stream.read(),
+    flow: (taker) => flowFrom(stream, taker),
     end: () => stream.end(),
     reset: (reason) => stream.reset(reason),
     write(bytes) {

@@ -46,7 +46,7 @@ async function startRelay(durable: () => Promise<void>, heldBytesMax = 1 << 20) 
     client: gatewayOfProgram.streams[0]!,
     resource: toServer,
     decoder,
-    together: (act) => act(),
+    together: (act, given) => act(given),
     durable: () => {
       log.push('durable asked');
       return durable();

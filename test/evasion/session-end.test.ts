@@ -20,7 +20,10 @@ function startSession() {
   const parts = {
     recorder: {
       id: 'session',
-      stream: () => (asked.push('stream'), { append, together: (act: () => unknown) => act(), close: () => undefined }),
+      stream: () => (
+        asked.push('stream'),
+        { append, together: <T>(act: (given: T) => unknown, given: T) => act(given), close: () => undefined }
+      ),
       durable: async () => undefined,
       seal: async () => void asked.push('seal'),
     },

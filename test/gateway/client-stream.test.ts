@@ -43,7 +43,7 @@ function contextWith(openResource: StreamContext['openResource']): StreamContext
     protocol: { ...postgres, createDecoder, frontend: { ...postgres.frontend, admit } },
     policy: {},
     credential: { user: 'hoop', password: 'secret', database: 'orders' },
-    record: { append: () => 0, together: (act) => act(), close: () => undefined },
+    record: { append: () => 0, together: (act, given) => act(given), close: () => undefined },
     durable: () => Promise.resolve(),
     refusal: undefined,
     openResource,

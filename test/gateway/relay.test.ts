@@ -57,7 +57,7 @@ function start({
     greeting: new Uint8Array(0),
     results,
   });
-  const ended = relay({ client, resource, decoder, together: (act) => act(), durable, held });
+  const ended = relay({ client, resource, decoder, together: (act, given) => act(given), durable, held });
   ended.catch(() => undefined);
   return { client, resource, events, held, ended };
 }

@@ -11,6 +11,7 @@ beforeEach(async () => {
 afterEach(() => test.remove());
 
 const outcome = (of: number): Event => ({ kind: 'outcome', of, status: 'ok' });
+const together = <T>(stream: StreamRecorder, act: () => T) => stream.together(act, undefined);
 const open = () => {
   const session = test.recorder.openSession(sessionFacts());
   return { session, stream: session.stream(1) };
@@ -20,7 +21,7 @@ const raw = async (id: string) => collect((await test.recorder.readRaw(id)).entr
 
 it('what came of one step is one entry; its events have the numbers that they were given', async () => {
   const { session, stream } = open();
-  const numbers = stream.together(() => all(stream, [query('a'), query('b')]));
+  const numbers = together(stream, () => all(stream, [query('a'), query('b')]));
   expect(stream.append(outcome(numbers[0]!))).toBe(numbers[1]! + 1);
   await session.durable();
   expect(numbers).toEqual([2, 3]);
@@ -32,8 +33,8 @@ it('what came of one step is one entry; its events have the numbers that they we
 
 it('a step of which nothing comes is no entry, and one of one event is that event’s', async () => {
   const { session, stream } = open();
-  stream.together(() => undefined);
-  stream.together(() => stream.append(query('a')));
+  together(stream, () => undefined);
+  together(stream, () => stream.append(query('a')));
   await session.durable();
   const read = await collect(test.recorder.readEntries(session.id));
   expect(read.map(({ header }) => [header.kind, header.events])).toEqual([
@@ -46,7 +47,7 @@ it('a step of which nothing comes is no entry, and one of one event is that even
 it('what is too large for one entry is several, in order', async () => {
   const { session, stream } = open();
   const events = [query('a'), query('x'.repeat(10_000)), query('b'), query('y'.repeat(3000)), query('z'.repeat(3000))];
-  const numbers = stream.together(() => all(stream, events));
+  const numbers = together(stream, () => all(stream, events));
   expect(numbers).toEqual([2, 3, 4, 5, 6]);
   await session.durable();
   const read = await collect(test.recorder.readEntries(session.id));
@@ -57,7 +58,7 @@ it('what is too large for one entry is several, in order', async () => {
 it('a step that throws leaves what it had appended', async () => {
   const { session, stream } = open();
   expect(() =>
-    stream.together(() => {
+    together(stream, () => {
       all(stream, [query('a'), query('b')]);
       throw new Error('in the middle');
     }),
@@ -68,9 +69,9 @@ it('a step that throws leaves what it had appended', async () => {
 
 it('counts statements and knows which are open, as if they stood alone', async () => {
   const { session, stream } = open();
-  const [first, second] = stream.together(() => all(stream, [query('a'), query('b')])) as [number, number];
+  const [first, second] = together(stream, () => all(stream, [query('a'), query('b')])) as [number, number];
   expect(session.isAnswering).toBe(true);
-  stream.together(() => all(stream, [outcome(first), { kind: 'outcome', of: second, status: 'error' }]));
+  together(stream, () => all(stream, [outcome(first), { kind: 'outcome', of: second, status: 'error' }]));
   expect(session.isAnswering).toBe(false);
   expect(session.counters).toMatchObject({ statements: 2, errors: 1 });
   await session.seal('client_closed');
@@ -84,7 +85,7 @@ it('a step that the journal does not take has given no number away, and opens no
   const { session, stream } = open();
   await session.durable();
   expect(() =>
-    stream.together(() => all(stream, [query('x'.repeat(1900)), query('y'.repeat(1900)), query('z'.repeat(1900))])),
+    together(stream, () => all(stream, [query('x'.repeat(1900)), query('y'.repeat(1900)), query('z'.repeat(1900))])),
   ).toThrow(/lags/);
   await session.durable();
   const kept = (await collect(test.recorder.readEntries(session.id))).length;
