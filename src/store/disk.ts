@@ -5,6 +5,8 @@
 export interface Disk {
   /** For how long it takes; monotonic. */
   nowMillis(): number;
+  /** The same without the time for which this thread had to wait for a processor: that is no fault of the disk. */
+  runningMillis(): number;
   /** `wx`: made anew, and it must not be there. */
   open(path: string, flags: 'r' | 'wx'): Promise<OpenFile>;
   readFile(path: string): Promise<Buffer>;

@@ -18,6 +18,7 @@ import { mkdir, open, readdir, readFile, rename, stat, unlink, type FileHandle }
 import { basename, dirname, join } from 'node:path';
 import { assert } from '../shared/errors.ts';
 import type { Disk, OpenFile } from './disk.ts';
+import { processorWaitMillis } from './processor-wait.ts';
 import { WritePace } from './write-pace.ts';
 
 /** What may be waited for on the event loop's own thread. */
@@ -29,16 +30,16 @@ const zeros = Buffer.alloc(1024 * 1024);
 export class SegmentFile {
   readonly #file: OpenFile;
   readonly #pace: WritePace;
-  readonly #now: () => number;
+  readonly #disk: Disk;
   readonly bytes: number;
   #fenced: unknown;
   #busy = false;
   #written: Promise<unknown> = Promise.resolve();
 
-  private constructor(file: OpenFile, bytes: number, { pace, now }: { pace: WritePace; now: () => number }) {
+  private constructor(file: OpenFile, bytes: number, pace: WritePace, disk: Disk) {
     this.#file = file;
     this.#pace = pace;
-    this.#now = now;
+    this.#disk = disk;
     this.bytes = bytes;
   }
 
@@ -64,7 +65,7 @@ export class SegmentFile {
       await disk.remove(path);
       throw error;
     }
-    return new SegmentFile(file, bytes, { pace, now: () => disk.nowMillis() });
+    return new SegmentFile(file, bytes, pace, disk);
   }
 
   /**
@@ -80,7 +81,7 @@ export class SegmentFile {
   }
 
   #writeHere(buffers: Buffer[], offset: number): void {
-    const started = this.#now();
+    const started = this.#disk.runningMillis();
     try {
       for (let rest = buffers; rest.length > 0;) {
         const written = this.#file.writeNow(rest, offset);
@@ -93,15 +94,15 @@ export class SegmentFile {
       this.#fenced ??= error;
       throw error;
     }
-    this.#pace.took(this.#now() - started);
+    this.#pace.took(this.#disk.runningMillis() - started);
   }
 
   async #writeSlowly(buffers: Buffer[], offset: number): Promise<void> {
     this.#busy = true;
-    const started = this.#now();
+    const started = this.#disk.nowMillis();
     try {
       await this.#writeInPool(buffers, offset);
-      this.#pace.took(this.#now() - started);
+      this.#pace.took(this.#disk.nowMillis() - started);
     } catch (error) {
       this.#fenced ??= error;
       throw error;
@@ -258,6 +259,7 @@ export async function removeFile(path: string, disk: Disk = systemDisk): Promise
 /** The system's own. */
 export const systemDisk: Disk = {
   nowMillis: () => performance.now(),
+  runningMillis: () => performance.now() - processorWaitMillis(),
   open: async (path, flags) => opened(await open(path, flags, 0o600)),
   readFile: (path) => readFile(path),
   list: (directory) => readdir(directory),

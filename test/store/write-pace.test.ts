@@ -7,6 +7,7 @@ const after = (millis: number[]): WritePace => {
   return pace;
 };
 const quick = (count: number): number[] => Array.from({ length: count }, () => 0.2);
+const slow = (count: number): number[] => Array.from({ length: count }, () => 3);
 
 describe('whether writes are waited for on the event loop', () => {
   it('not before a hundred have been measured', () => {
@@ -15,19 +16,36 @@ describe('whether writes are waited for on the event loop', () => {
     expect(after(quick(100)).isQuick).toBe(true);
   });
 
-  it('one slow write in a hundred is p99, two are not', () => {
-    expect(after([...quick(99), 3]).isQuick).toBe(true);
-    expect(after([...quick(98), 3, 3]).isQuick).toBe(false);
+  it('when a quarter of those in the pool was quick: the others may have waited for a processor', () => {
+    expect(after([...quick(25), ...slow(75)]).isQuick).toBe(true);
+    expect(after([...quick(24), ...slow(76)]).isQuick).toBe(false);
   });
 
-  it('slow writes are forgotten after a hundred more', () => {
-    expect(after([3, 3, ...quick(98)]).isQuick).toBe(false);
-    expect(after([3, 3, ...quick(100)]).isQuick).toBe(true);
+  it('never where every write is slow', () => {
+    expect(after(slow(10_000)).isQuick).toBe(false);
   });
 
-  it('one that stalls ends it at once, until a hundred were quick again', () => {
+  it('of the thread’s own one slow write in a hundred is p99, two are not', () => {
+    expect(after([...quick(100), ...quick(50), 3]).isQuick).toBe(true);
+    expect(after([...quick(100), ...quick(50), 3, 3]).isQuick).toBe(false);
+    expect(after([...quick(100), 3, ...quick(98), 3]).isQuick).toBe(false);
+    expect(after([...quick(100), 3, ...quick(99), 3]).isQuick).toBe(true);
+  });
+
+  it('one that stalls ends it at once, until a hundred went through the pool', () => {
     expect(after([...quick(500), 20]).isQuick).toBe(false);
     expect(after([...quick(500), 20, ...quick(99)]).isQuick).toBe(false);
     expect(after([...quick(500), 20, ...quick(100)]).isQuick).toBe(true);
+  });
+
+  it('a disk that stalls now and then holds the loop up for few writes of many', () => {
+    const pace = new WritePace();
+    let held = 0;
+    for (let write = 0; write < 100_000; write++) {
+      const stalls = write % 4 === 0;
+      if (stalls && pace.isQuick) held++;
+      pace.took(stalls ? 20 : 0.2);
+    }
+    expect(held).toBeLessThan(100_000 / 100);
   });
 });

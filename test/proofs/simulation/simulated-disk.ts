@@ -108,6 +108,7 @@ export class SimulatedDisk {
     };
     return {
       nowMillis: () => this.#world.millis,
+      runningMillis: () => this.#world.millis,
       open: (path, flags) =>
         act(flags === 'wx', () => {
           if (flags === 'r') return this.#opened(inodeAt(path), life);
