@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import { createHeldBudget } from '../../src/gateway/held-budget.ts';
 import { relay } from '../../src/gateway/relay.ts';
 import type { Event } from '../../src/protocol/event.ts';
+import type { Decoder } from '../../src/protocol/protocol.ts';
 import { createDecoder } from '../../src/protocol/postgres/decoder.ts';
-import { StreamReset, type Duplex } from '../../src/shared/duplex.ts';
+import { StreamReset, writable, type Duplex } from '../../src/shared/duplex.ts';
 import { answer } from '../support/backend-messages.ts';
 import { say } from '../support/frontend-messages.ts';
 import { until } from '../support/until.ts';
@@ -13,8 +14,8 @@ class Side implements Duplex {
   got = '';
   hasBeenEnded = false;
   readonly closed = Promise.resolve();
-  /** What a write waits for. */
-  taking: Promise<void> = Promise.resolve();
+  /** What a write waits for; undefined: nothing. */
+  taking: Promise<void> | undefined;
   readonly #said: (Uint8Array | null | Error)[] = [];
   #wake = (): void => undefined;
 
@@ -30,9 +31,9 @@ class Side implements Duplex {
     return next;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): Promise<void> {
     this.got += Buffer.from(bytes).toString('latin1');
-    await this.taking;
+    return this.taking ?? writable;
   }
 
   end(): void {
@@ -170,6 +171,57 @@ test('a resource that takes no more bytes ends the stream', async () => {
   await until(() => resource.got.includes('select 1'));
   fail(new StreamReset('the resource is gone'));
   await expect(ended).rejects.toThrow('the resource is gone');
+});
+
+test('what waits for the disk when the resource leaves is not forwarded any more', async () => {
+  const { passed, open } = gate();
+  const { client, resource, ended, events } = start({ durable: () => passed });
+  client.say(say.query('select 1'));
+  await until(() => events.length === 1);
+  resource.say(null);
+  expect(await ended).toEqual({ by: 'resource', reason: 'resource-closed' });
+  open();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(resource.got).toBe('');
+});
+
+test('a client that is turned away is given the time to read why', async () => {
+  const { passed, open } = gate();
+  const { client, ended } = start();
+  client.taking = passed;
+  let hasEnded = false;
+  void ended.then(() => (hasEnded = true));
+  client.say(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+  await until(() => client.got.includes('hoop refused'));
+  expect(hasEnded).toBe(false);
+  open();
+  expect(await ended).toMatchObject({ by: 'refused' });
+});
+
+test('what the client’s end makes the gateway say goes before the end', async () => {
+  const { passed, open } = gate();
+  const [client, resource] = [new Side(), new Side()];
+  const nothing = { toResource: [], toClient: [], end: null };
+  const decoder: Decoder = {
+    client: () => nothing,
+    clientEnded: () => ({ ...nothing, toResource: [Buffer.from('farewell')] }),
+    resource: () => nothing,
+    resourceEnded: () => nothing,
+    abort: () => nothing,
+    drain: () => nothing,
+    cancel: () => false,
+    heldBytes: 0,
+  };
+  const parts = { client, resource, decoder, durable: () => passed, held: createHeldBudget(1000) };
+  const ended = relay({ ...parts, together: (act, given) => act(given) });
+  client.say(null);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([resource.got, resource.hasBeenEnded]).toEqual(['', false]);
+  open();
+  await until(() => resource.hasBeenEnded);
+  expect(resource.got).toBe('farewell');
+  resource.say(null);
+  expect(await ended).toEqual({ by: 'resource', reason: 'resource-closed' });
 });
 
 test('a message that the gateway has no room to hold ends the stream', async () => {

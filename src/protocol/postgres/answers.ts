@@ -161,8 +161,7 @@ export class Answers implements SplitterTarget {
 
   #columns(item: Awaited, bytes: Uint8Array, start: number, end: number): void {
     if (item.kind === 'describe') {
-      const known = item.definition === undefined ? undefined : this.#talk.columns;
-      return this.#described(item, known && bytes.subarray(start, end));
+      return this.#described(item, this.#talk.columns && bytes.subarray(start, end));
     }
     // A rule can put a second one before the command's tag.
     if (item.kind !== 'query' || (item.phase ?? 'rows') !== 'rows') throw desync('a row description');

@@ -102,6 +102,19 @@ describe('results: rows', () => {
     expect(kept(course).length).toBeGreaterThan(5);
   });
 
+  it('keeps nothing of what comes behind the first MiB', () => {
+    const row = answer.row('x'.repeat(100_000));
+    const turns = [
+      client(say.query('select c')),
+      server(answer.columns('c'), ...Array.from({ length: 12 }, () => row)),
+      server(row, row),
+      server(answer.row('small'), answer.row('small'), answer.complete('SELECT 16'), answer.ready()),
+    ];
+    const course = converse(turns, rows);
+    expect(outcomes(course)).toMatchObject([{ rows: 16, rowsKept: 10 }]);
+    expect(tables(course)[0]?.rows).toHaveLength(10);
+  });
+
   it('keeps the same entries whatever the cuts', () => {
     const turns = [
       client(say.query('select c')),

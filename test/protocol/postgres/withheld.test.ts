@@ -47,6 +47,17 @@ it('a parameter that is a secret is sent on and not recorded, also where the ser
   }
 });
 
+it('a parameter that could be a secret and is none stands in the record as it was sent', () => {
+  const turns = [
+    client(say.parse('', 'select dblink($1, $2)')),
+    server(answer.parsed()),
+    client(say.bind('', '', 'a connection by its name', 'select 1'), say.execute(''), say.sync()),
+  ];
+  const [bound] = statements(converse(turns), 'bind');
+  expect(textOf(bound!.parameters![0]!.value)).toBe('a connection by its name');
+  expect(bound!.redactions).toBeUndefined();
+});
+
 it('where the gateway’s own Close fails, the Execute it was sent for has one outcome', () => {
   const ask = client(say.execute('unknown'), say.sync());
   const failing = converse([ask, server(answer.error('57014'), answer.ready())]);
