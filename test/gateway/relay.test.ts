@@ -185,6 +185,21 @@ test('what waits for the disk when the resource leaves is not forwarded any more
   expect(resource.got).toBe('');
 });
 
+test('nothing more is taken from a client while the resource has no room, and then it goes on', async () => {
+  const { passed, open } = gate();
+  const { client, resource, ended, events } = start();
+  resource.taking = passed;
+  client.say(say.query('select 1'));
+  await until(() => resource.got.includes('select 1'));
+  client.say(say.query('select 2'));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(events).toHaveLength(1);
+  open();
+  await until(() => resource.got.includes('select 2'));
+  resource.say(null);
+  await ended;
+});
+
 test('a client that is turned away is given the time to read why', async () => {
   const { passed, open } = gate();
   const { client, ended } = start();
