@@ -1,5 +1,6 @@
 import type { Duplex, Flow, Taker } from '../shared/duplex.ts';
 import { flowFrom } from '../shared/flow.ts';
+import { WrappedDuplex } from '../shared/wrapped-duplex.ts';
 
 /**
  * Reads one piece ahead, so that a client that leaves while it waits for us is seen to leave. `left` resolves when it ended or reset the
@@ -16,31 +17,26 @@ export function readAhead(client: Duplex): { client: Duplex; left: Promise<void>
   return { client: new AheadDuplex(client, first), left };
 }
 
-class AheadDuplex implements Duplex {
-  readonly #inner: Duplex;
+class AheadDuplex extends WrappedDuplex {
   #first: Promise<Uint8Array | null> | undefined;
 
   constructor(inner: Duplex, first: Promise<Uint8Array | null>) {
-    this.#inner = inner;
+    super(inner);
     this.#first = first;
-  }
-
-  get closed(): Promise<void> {
-    return this.#inner.closed;
   }
 
   read(): Promise<Uint8Array | null> {
     const first = this.#first;
     this.#first = undefined;
-    return first ?? this.#inner.read();
+    return first ?? this.inner.read();
   }
 
   flow(taker: Taker): Flow {
     const first = this.#first;
-    if (!first) return flowFrom(this.#inner, taker);
+    if (!first) return flowFrom(this.inner, taker);
     this.#first = undefined;
     let flow: Flow | undefined;
-    const goOn = () => (flow ? flow.more() : void (flow = flowFrom(this.#inner, taker)));
+    const goOn = () => (flow ? flow.more() : void (flow = flowFrom(this.inner, taker)));
     first.then(
       (bytes) => {
         if (bytes === null) taker.ended();
@@ -49,17 +45,5 @@ class AheadDuplex implements Duplex {
       (error: Error) => taker.failed(error),
     );
     return { more: goOn };
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#inner.write(bytes);
-  }
-
-  end(): void {
-    this.#inner.end();
-  }
-
-  reset(reason: string): void {
-    this.#inner.reset(reason);
   }
 }

@@ -27,7 +27,7 @@ export async function relay(parts: RelayParts): Promise<StreamEnd> {
   const { client, resource, decoder, held } = parts;
   try {
     return await new Promise<StreamEnd>((resolve, reject) => {
-      const over = { end: null, resolve, reject } satisfies Over as Over;
+      const over: Over = { end: null, resolve, reject };
       const fromClient = new Direction(parts, over, (bytes) => (bytes ? decoder.client(bytes) : decoder.clientEnded()));
       // Half-close: answers still come, and the resource's direction ends the stream.
       fromClient.onEnded = () => resource.end();

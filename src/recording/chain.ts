@@ -35,11 +35,6 @@ export class SessionChain {
     return Buffer.from(this.#head, 'latin1');
   }
 
-  /** The same, a character a byte. */
-  get headCharacters(): string {
-    return this.#head;
-  }
-
   /** Number of the next entry. */
   get seq(): number {
     return this.#seq;

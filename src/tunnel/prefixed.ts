@@ -1,5 +1,6 @@
 import type { Duplex, Flow, Taker } from '../shared/duplex.ts';
 import { flowFrom } from '../shared/flow.ts';
+import { WrappedDuplex } from '../shared/wrapped-duplex.ts';
 
 /** The stream with bytes put back in front, which were read too far. */
 export function prefixed(bytes: Uint8Array, duplex: Duplex): Duplex {
@@ -9,21 +10,16 @@ export function prefixed(bytes: Uint8Array, duplex: Duplex): Duplex {
   return new PrefixedDuplex(bytes, inner);
 }
 
-class PrefixedDuplex implements Duplex {
-  readonly inner: Duplex;
+class PrefixedDuplex extends WrappedDuplex {
   #prefix: Uint8Array | undefined;
 
   constructor(prefix: Uint8Array, inner: Duplex) {
+    super(inner);
     this.#prefix = prefix;
-    this.inner = inner;
   }
 
   get exhausted(): boolean {
     return this.#prefix === undefined;
-  }
-
-  get closed(): Promise<void> {
-    return this.inner.closed;
   }
 
   read(): Promise<Uint8Array | null> {
@@ -47,16 +43,8 @@ class PrefixedDuplex implements Duplex {
     };
   }
 
-  write(bytes: Uint8Array): Promise<void> {
-    return this.inner.write(bytes);
-  }
-
-  end(): void {
-    this.inner.end();
-  }
-
-  reset(reason: string): void {
+  override reset(reason: string): void {
     this.#prefix = undefined;
-    this.inner.reset(reason);
+    super.reset(reason);
   }
 }

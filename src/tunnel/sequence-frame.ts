@@ -5,6 +5,7 @@
  */
 import { StreamReset, writable, type Duplex, type Flow, type Taker } from '../shared/duplex.ts';
 import { flowFrom } from '../shared/flow.ts';
+import { WrappedDuplex } from '../shared/wrapped-duplex.ts';
 
 const unitHeadBytes = 12;
 /** Smaller units are copied behind their head: one frame is cheaper than two. */
@@ -57,17 +58,12 @@ export function afterSequence(stream: Duplex, checked: (seq: number) => Promise<
   return new CheckedDuplex(stream, checked);
 }
 
-class CheckedDuplex implements Duplex {
-  readonly #inner: Duplex;
+class CheckedDuplex extends WrappedDuplex {
   readonly #units: Units;
 
   constructor(inner: Duplex, checked: (seq: number) => Promise<void> | undefined) {
-    this.#inner = inner;
+    super(inner);
     this.#units = new Units(checked);
-  }
-
-  get closed(): Promise<void> {
-    return this.#inner.closed;
   }
 
   async read(): Promise<Uint8Array | null> {
@@ -76,7 +72,7 @@ class CheckedDuplex implements Duplex {
       if (next instanceof Uint8Array) return next;
       if (next) await next;
       else {
-        const bytes = await this.#inner.read();
+        const bytes = await this.inner.read();
         if (bytes) this.#units.push(bytes);
         else if (this.#units.isBetween) return null;
         else throw cutOff();
@@ -85,19 +81,7 @@ class CheckedDuplex implements Duplex {
   }
 
   flow(taker: Taker): Flow {
-    return new CheckedFlow(this.#inner, this.#units, taker);
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#inner.write(bytes);
-  }
-
-  end(): void {
-    this.#inner.end();
-  }
-
-  reset(reason: string): void {
-    this.#inner.reset(reason);
+    return new CheckedFlow(this.inner, this.#units, taker);
   }
 }
 
