@@ -3,6 +3,7 @@ import type { Duplex as NodeDuplex } from 'node:stream';
 import { StreamReset, writable, type Duplex, type Flow, type Taker } from './duplex.ts';
 import { assert } from './errors.ts';
 import type { ReadBuffer } from './read-buffer.ts';
+import { TakerSlot } from './taker-slot.ts';
 
 /** What of a socket is used; a pair of streams in memory has it too. */
 type SocketLike = NodeDuplex & Partial<Pick<Socket, 'resetAndDestroy'>>;
@@ -32,9 +33,7 @@ class SocketAsDuplex implements SocketDuplex, Flow {
   readonly #socket: SocketLike;
   readonly #held: Uint8Array[] = [];
   #reader: Waiter<Uint8Array | null> | undefined;
-  #taker: Taker | undefined;
-  /** The taker has room. */
-  #flows = false;
+  #taker: TakerSlot | undefined;
   #drain: Waiter<void> | undefined;
   #remoteEnded = false;
   #ended = false;
@@ -83,21 +82,22 @@ class SocketAsDuplex implements SocketDuplex, Flow {
 
   flow(taker: Taker): Flow {
     assert(!this.#reader && !this.#taker, 'one read at a time');
-    this.#taker = taker;
+    this.#taker = new TakerSlot(taker);
     this.more();
     return this;
   }
 
   more(): void {
-    this.#flows = this.#taker !== undefined;
-    while (this.#flows) {
+    const taker = this.#taker;
+    if (!taker?.open()) return;
+    while (taker.hasRoom) {
       const bytes = this.#held.shift();
       if (bytes === undefined) break;
-      this.#give(bytes);
+      taker.give(bytes);
     }
-    if (!this.#flows) return;
-    if (this.#remoteEnded) this.#takeTaker()?.ended();
-    else if (this.#failure) this.#takeTaker()?.failed(this.#failure);
+    if (!taker.hasRoom) return;
+    if (this.#remoteEnded) taker.ended();
+    else if (this.#failure) taker.failed(this.#failure);
     else this.#socket.resume();
   }
 
@@ -158,9 +158,10 @@ class SocketAsDuplex implements SocketDuplex, Flow {
 
   /** False: no more for now. */
   #onRead(bytes: Uint8Array): boolean {
-    if (this.#flows) {
-      this.#give(bytes);
-      return this.#flows;
+    const taker = this.#taker;
+    if (taker?.hasRoom) {
+      taker.give(bytes);
+      return taker.hasRoom;
     }
     const reader = this.#reader;
     this.#reader = undefined;
@@ -173,20 +174,7 @@ class SocketAsDuplex implements SocketDuplex, Flow {
     this.#remoteEnded = true;
     this.#reader?.resolve(null);
     this.#reader = undefined;
-    if (this.#flows) this.#takeTaker()?.ended();
-  }
-
-  #give(bytes: Uint8Array): void {
-    const hasRoom = this.#taker!.take(bytes);
-    this.#flows = hasRoom && this.#taker !== undefined; // it may have been reset meanwhile
-  }
-
-  /** Nothing comes behind the end or a failure. */
-  #takeTaker(): Taker | undefined {
-    const taker = this.#taker;
-    this.#taker = undefined;
-    this.#flows = false;
-    return taker;
+    if (this.#taker?.hasRoom) this.#taker.ended();
   }
 
   #onDrain(): void {
@@ -200,7 +188,7 @@ class SocketAsDuplex implements SocketDuplex, Flow {
     this.#reader = undefined;
     this.#drain?.reject(this.#failure);
     this.#drain = undefined;
-    if (this.#flows) this.#takeTaker()?.failed(this.#failure);
+    if (this.#taker?.hasRoom) this.#taker.failed(this.#failure);
   }
 }
 

@@ -1,5 +1,6 @@
 import { StreamReset, writable, type Duplex, type Flow, type Taker } from '../shared/duplex.ts';
 import { assert, ProtocolError } from '../shared/errors.ts';
+import { TakerSlot } from '../shared/taker-slot.ts';
 import { frameFlag } from './frame.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 
@@ -43,9 +44,7 @@ export class MuxStream implements Duplex, Flow {
   #creditDue: number;
   #sendCredit = initialWindowBytes;
   #reader: Waiter<Uint8Array | null> | undefined;
-  #taker: Taker | undefined;
-  /** The taker has room. */
-  #flows = false;
+  #taker: TakerSlot | undefined;
   /** Undefined while nothing waits. */
   #outgoing: Uint8Array[] | undefined;
   #drain: (Waiter<void> & { promise: Promise<void> }) | undefined;
@@ -90,22 +89,23 @@ export class MuxStream implements Duplex, Flow {
 
   flow(taker: Taker): Flow {
     assert(!this.#reader && !this.#taker, 'one read at a time');
-    this.#taker = taker;
+    this.#taker = new TakerSlot(taker);
     this.#handedOut(0);
     this.more();
     return this;
   }
 
   more(): void {
-    this.#flows = this.#taker !== undefined;
-    while (this.#flows) {
+    const taker = this.#taker;
+    if (!taker?.open()) return;
+    while (taker.hasRoom) {
       const bytes = this.#queue?.shift();
       if (bytes === undefined) break;
-      this.#give(bytes);
+      this.#give(taker, bytes);
     }
-    if (!this.#flows) return;
-    if (this.#remoteEnded) this.#takeTaker()?.ended();
-    else if (this.#failure) this.#takeTaker()?.failed(this.#failure);
+    if (!taker.hasRoom) return;
+    if (this.#remoteEnded) taker.ended();
+    else if (this.#failure) taker.failed(this.#failure);
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -142,7 +142,7 @@ export class MuxStream implements Duplex, Flow {
     if (bytes.length > this.#receiveLeft)
       throw new ProtocolError('credit-overrun', `stream ${this.id} was sent more than its credit`);
     this.#receiveLeft -= bytes.length;
-    if (this.#flows) return this.#give(bytes);
+    if (this.#taker?.hasRoom) return this.#give(this.#taker, bytes);
     const reader = this.#reader;
     if (!reader) return (this.#queue ??= new ReceiveQueue()).push(bytes);
     this.#reader = undefined;
@@ -163,7 +163,7 @@ export class MuxStream implements Duplex, Flow {
     this.#remoteEnded = true;
     this.#reader?.resolve(null);
     this.#reader = undefined;
-    if (this.#flows) this.#takeTaker()?.ended();
+    if (this.#taker?.hasRoom) this.#taker.ended();
     this.#closeIfDone();
   }
 
@@ -183,7 +183,7 @@ export class MuxStream implements Duplex, Flow {
     this.#drain?.reject(failure);
     this.#drain = undefined;
     this.#close();
-    if (this.#flows) this.#takeTaker()?.failed(failure);
+    if (this.#taker?.hasRoom) this.#taker.failed(failure);
   }
 
   /** Sends one slice of what waits; true if the stream wants another turn. */
@@ -239,18 +239,9 @@ export class MuxStream implements Duplex, Flow {
     this.#resolveClosed?.();
   }
 
-  #give(bytes: Uint8Array): void {
+  #give(taker: TakerSlot, bytes: Uint8Array): void {
     this.#handedOut(bytes.length);
-    const hasRoom = this.#taker!.take(bytes);
-    this.#flows = hasRoom && this.#taker !== undefined; // it may have been reset meanwhile
-  }
-
-  /** Nothing comes behind the end or a failure. */
-  #takeTaker(): Taker | undefined {
-    const taker = this.#taker;
-    this.#taker = undefined;
-    this.#flows = false;
-    return taker;
+    taker.give(bytes);
   }
 
   #handedOut(count: number): void {
