@@ -116,4 +116,4 @@ test('hoop connect goes on behind its longest life when a person approves anew: 
   const [second, one] = await ofErin();
   expect(one).toMatchObject({ reason: 'expired' });
   expect(second).toMatchObject({ continues: one!.id, actorInstance: one!.actorInstance });
-});
+}, 120_000);
