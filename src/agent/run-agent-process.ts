@@ -2,7 +2,7 @@ import { UserError } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import { runAgent } from './agent.ts';
 import { readAgentConfig, type ResourceConfig } from './config.ts';
-import { keepYoungSpaceSmall } from '../shared/young-space.ts';
+import { tuneHeap } from '../shared/heap.ts';
 import { loadAgentKey } from './key.ts';
 import { expandEnvironment } from './secret.ts';
 
@@ -38,7 +38,7 @@ export async function runAgentProcess({
     });
   }
   for (const resource of config.resources) warnOfUnsetVariable(resource, log);
-  keepYoungSpaceSmall();
+  tuneHeap();
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   await runAgent({

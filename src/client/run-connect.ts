@@ -1,5 +1,6 @@
 import { UserError } from '../shared/errors.ts';
 import { errorCodes } from '../shared/error-codes.ts';
+import { tuneHeap } from '../shared/heap.ts';
 import { connectResource, type Connection } from './connect.ts';
 import type { ConnectionState } from './connected-resource.ts';
 import { withEnvFile } from './env-file.ts';
@@ -60,6 +61,7 @@ export async function runConnect(options: RunConnectOptions): Promise<number> {
     if (resources.length > 1 && !options.json) return errorCodes[failed!.code].exit; // each has been told its own
     throw failed!;
   }
+  tuneHeap();
   if (command !== undefined) return untilChildEnds(command, ready[0]!, { stop, options });
   for (const connection of ready) options.print(line(connection, options));
   await screen.goLive();

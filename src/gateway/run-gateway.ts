@@ -1,5 +1,5 @@
 import type { Log } from '../shared/log.ts';
-import { keepYoungSpaceSmall } from '../shared/young-space.ts';
+import { tuneHeap } from '../shared/heap.ts';
 import { readGatewayConfig } from './config.ts';
 import { startGateway } from './gateway.ts';
 
@@ -15,7 +15,7 @@ export interface GatewayProcessOptions {
 export async function runGateway({ file, flags, say, openLog }: GatewayProcessOptions): Promise<void> {
   const config = await readGatewayConfig(flags, file === undefined ? {} : { file });
   const gateway = await startGateway(config, { log: openLog(config.logLevel) });
-  keepYoungSpaceSmall();
+  tuneHeap();
   say(`hoop gateway ${gateway.url} · data in ${config.dataDir}`);
   if (gateway.interrupted > 0)
     say(`sessions of the last run that were interrupted, their recordings now sealed: ${gateway.interrupted}`);

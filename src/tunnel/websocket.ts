@@ -5,6 +5,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { systemClock } from '../shared/clock.ts';
 import type { Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
+import { carriedIn } from '../shared/heap.ts';
 import { limits } from '../shared/limits.ts';
 import { Arrivals, type Connection } from './connection.ts';
 import { startKeepalive } from './keepalive.ts';
@@ -131,8 +132,11 @@ class WebSocketConnection implements Connection {
     });
     webSocket.on('message', (message, isBinary) => {
       keepalive.heard();
-      if (isBinary) this.#mux.receive(message as Buffer);
-      else this.#mux.close('a text message came; binary messages only');
+      if (isBinary) {
+        const bytes = message as Buffer;
+        carriedIn(bytes.length);
+        this.#mux.receive(bytes);
+      } else this.#mux.close('a text message came; binary messages only');
     });
     webSocket.on('error', () => undefined); // 'close' follows, with what there is to say
     socket.on('drain', () => this.#mux.drained());
