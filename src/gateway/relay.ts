@@ -2,6 +2,7 @@ import type { Decoder, Step, StreamEnd } from '../protocol/protocol.ts';
 import { writable, type Duplex, type Flow, type Taker } from '../shared/duplex.ts';
 import { flowFrom } from '../shared/flow.ts';
 import type { HeldBudget } from './held-budget.ts';
+import { RecordedSteps } from './recorded-steps.ts';
 
 export interface RelayParts {
   client: Duplex;
@@ -27,7 +28,7 @@ export async function relay(parts: RelayParts): Promise<StreamEnd> {
   const { client, resource, decoder, held } = parts;
   try {
     return await new Promise<StreamEnd>((resolve, reject) => {
-      const over: Over = { end: null, resolve, reject };
+      const over: Over = { isOver: false, resolve, reject };
       const fromClient = new Direction(parts, over, (bytes) => (bytes ? decoder.client(bytes) : decoder.clientEnded()));
       // Half-close: answers still come, and the resource's direction ends the stream.
       fromClient.onEnded = () => resource.end();
@@ -43,9 +44,9 @@ export async function relay(parts: RelayParts): Promise<StreamEnd> {
   }
 }
 
-/** What both directions know of the end. */
+/** What both directions know of the end: nothing is taken or forwarded behind it. */
 interface Over {
-  end: StreamEnd | null;
+  isOver: boolean;
   resolve: (end: StreamEnd) => void;
   reject: (error: unknown) => void;
 }
@@ -54,10 +55,13 @@ class Direction implements Taker {
   readonly #parts: RelayParts;
   readonly #over: Over;
   readonly #decode: (bytes: Uint8Array | null) => Step;
+  readonly #recorded = new RecordedSteps();
   #flow: Flow | undefined;
-  /** What waits for the disk, or for a side to take it: nothing more is taken before that. */
-  #step: Step | undefined;
-  #hasEnded = false;
+  /** Is being written, and a side has no room. */
+  #stuck: Step | undefined;
+  /** Nothing more is decoded: the other side has ended its half, or what came ends the stream. */
+  #isLast = false;
+  #isStopped = false;
   onEnded: () => void = () => undefined;
 
   constructor(parts: RelayParts, over: Over, decode: (bytes: Uint8Array | null) => Step) {
@@ -71,72 +75,94 @@ class Direction implements Taker {
   }
 
   take(bytes: Uint8Array): boolean {
-    return this.#over.end === null && this.#carry(bytes);
+    if (!this.#over.isOver && !this.#isLast) this.#carry(bytes);
+    this.#isStopped = !this.#hasRoom;
+    return !this.#isStopped;
   }
 
   ended(): void {
-    this.#hasEnded = true;
-    if (this.#over.end === null && this.#carry(null)) this.onEnded();
+    if (this.#over.isOver || this.#isLast) return;
+    this.#carry(null);
+    this.#isLast = true;
+    this.#goOn();
   }
 
   failed(error: unknown): void {
+    this.#over.isOver = true;
     this.#over.reject(error);
   }
 
   endWith(end: StreamEnd): void {
-    this.#over.end ??= end;
-    this.#over.resolve(this.#over.end);
+    this.#over.isOver = true;
+    this.#over.resolve(end);
   }
 
-  /** False while it waits. Order of appends = order of forwarding: all who wait for one fsync go on in the order in which they asked. */
-  #carry(bytes: Uint8Array | null): boolean {
+  get #hasRoom(): boolean {
+    return !this.#over.isOver && !this.#stuck && this.#recorded.hasRoom;
+  }
+
+  #carry(bytes: Uint8Array | null): void {
     const { decoder, held, together, durable } = this.#parts;
     try {
       const step = together(this.#decode, bytes);
       held.set(decoder, decoder.heldBytes);
+      if (step.end) this.#isLast = true;
       // Answers, most of the time, wait for nothing but the client.
-      if (step.toResource.length === 0 && !step.recordFirst) return this.#forward(step);
-      this.#step = step;
+      const needsDisk = step.toResource.length > 0 || step.recordFirst === true;
+      if (!needsDisk && !this.#stuck && this.#recorded.isEmpty) return this.#forward(step);
+      this.#recorded.add(step, bytes === null ? 0 : bytes.length);
       durable().then(this.#onDurable, this.#onFailed); // invariant 1: nothing leaves before this
     } catch (error) {
       this.failed(error);
     }
-    return false;
   }
 
   readonly #onFailed = (error: unknown) => this.failed(error);
 
+  /** Order of appends = order of forwarding: all who wait for one fsync go on in the order in which they asked. */
   readonly #onDurable = () => {
-    const step = this.#step!;
-    if (this.#over.end === null && this.#forward(step)) this.#goOn();
+    this.#recorded.becameDurable();
+    this.#forwardDurable();
   };
 
-  /** False while a side has no room. The gateway's own answers first: what the resource answers to the rest must not overtake them. */
-  #forward(step: Step): boolean {
+  #forwardDurable(): void {
+    while (!this.#stuck && !this.#over.isOver) {
+      const step = this.#recorded.take();
+      if (!step) break;
+      this.#forward(step);
+    }
+    this.#goOn();
+  }
+
+  /** The gateway's own answers first: what the resource answers to the rest must not overtake them. */
+  #forward(step: Step): void {
     const { client, resource } = this.#parts;
     const told = writeAll(client, step.toClient);
     const sent = writeAll(resource, step.toResource);
-    this.#step = step;
-    if (!told && !sent) return this.#forwarded();
+    if (!told && !sent) return this.#forwarded(step);
+    this.#stuck = step;
     Promise.all([told, sent]).then(this.#onWritten, this.#onFailed);
-    return false;
   }
 
   readonly #onWritten = () => {
-    if (this.#forwarded()) this.#goOn();
+    const step = this.#stuck!;
+    this.#stuck = undefined;
+    this.#forwarded(step);
+    this.#forwardDurable();
   };
 
-  /** True where the stream goes on. */
-  #forwarded(): boolean {
-    const { end } = this.#step!;
-    this.#step = undefined;
+  #forwarded({ end }: Step): void {
     if (end) this.endWith(end);
-    return this.#over.end === null;
   }
 
   #goOn(): void {
-    if (this.#hasEnded) this.onEnded();
-    else this.#flow?.more();
+    if (!this.#hasRoom) return;
+    if (this.#isLast) {
+      if (this.#recorded.isEmpty) this.onEnded();
+    } else if (this.#isStopped) {
+      this.#isStopped = false;
+      this.#flow!.more();
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { headerBytes, isOneOf, seqOf } from '../recording/entry-codec.ts';
+import { headerBytes, isOneOf, kindOf, seqOf } from '../recording/entry-codec.ts';
 import type { EntryKind } from '../recording/entry.ts';
 import { parseSessionId } from '../recording/session-id.ts';
 import type { Duplex } from '../shared/duplex.ts';
@@ -24,6 +24,9 @@ import { withSequence, type Shower } from '../tunnel/sequence-frame.ts';
 
 /** What the agent gets whole, salt and payload: what is about to reach its resource. Of the rest (who asked, what came back) the header. */
 const shownWhole: ReadonlySet<EntryKind> = new Set(['statement', 'data', 'state', 'cancel']);
+
+const shownBytesMax = (entry: Buffer): number =>
+  kindOf(entry) === 'data' ? limits.witnessDataBytesMax : limits.witnessPayloadBytesMax;
 
 /** Of a session: why what was shown cannot be its record, and whether it ends before what the agent has seen. */
 export type Refused = Required<Pick<WitnessRefused, 'session' | 'why' | 'truncated'>>;
@@ -150,7 +153,7 @@ export class SessionWitness implements Shower {
   /** Takes every entry as it is appended: whole, or its header. Copies it. */
   add(id: string, entry: Buffer): void {
     this.#messages ??= new EntryMessages(parseSessionId(id)!);
-    const isShown = entry.length <= limits.witnessPayloadBytesMax && isOneOf(shownWhole, entry);
+    const isShown = entry.length <= shownBytesMax(entry) && isOneOf(shownWhole, entry);
     this.#messages.add(isShown ? entry : entry.subarray(0, headerBytes));
     this.#appended = { entries: this.#appended.entries + 1, seq: seqOf(entry), mark: this.#messages.mark };
   }

@@ -68,6 +68,8 @@ export const limits = {
   uncosignedMillisMax: 60_000,
   /** A payload that the agent is given to check; of a larger one it gets the header, so that its memory stays flat. */
   witnessPayloadBytesMax: 256 * 1024,
+  /** The same of what is copied in, which would else travel twice: whether it is what was committed to, `verify` says. */
+  witnessDataBytesMax: 16 * 1024,
   /** One message between gateway and witness: such an entry, or the heads of all sessions that an agent has open. */
   witnessMessageBytesMax: 1024 * 1024,
   /** Bytes whose entry does not come: the two streams are one connection, so this is the time of one message. */

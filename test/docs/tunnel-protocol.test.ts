@@ -97,5 +97,6 @@ test('the numbers in the text are those in the code', () => {
   expect(page).toContain(`for ${limits.pongMillisMax / 1000} s`);
   expect(page).toContain(`within ${limits.handshakeMillisMax / 1000} s`);
   expect(page).toContain(`over ${limits.witnessPayloadBytesMax / 1024} KiB`);
+  expect(page).toContain(`\`data\` over ${limits.witnessDataBytesMax / 1024} KiB`);
   expect(page).toContain(`within ${limits.witnessWaitMillisMax / 1000} s`);
 });

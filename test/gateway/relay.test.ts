@@ -191,13 +191,71 @@ test('nothing more is taken from a client while the resource has no room, and th
   resource.taking = passed;
   client.say(say.query('select 1'));
   await until(() => resource.got.includes('select 1'));
-  client.say(say.query('select 2'));
+  client.say(say.query('select 2'), say.query('select 3'));
   await new Promise((resolve) => setImmediate(resolve));
-  expect(events).toHaveLength(1);
+  expect(events).toHaveLength(2); // one was on its way already
+  expect(resource.got).not.toContain('select 2');
   open();
-  await until(() => resource.got.includes('select 2'));
+  await until(() => resource.got.includes('select 3'));
   resource.say(null);
   await ended;
+});
+
+test('what comes while the disk is at work is recorded meanwhile, and forwarded in its order when it is durable itself', async () => {
+  const disk: ReturnType<typeof gate>[] = [];
+  const durable = () => (disk.push(gate()), disk.at(-1)!.passed);
+  const { client, resource, events } = start({ durable });
+  client.say(say.query('select 1'), say.query('select 2'), say.query('select 3'));
+  await until(() => events.length === 3);
+  expect(resource.got).toBe('');
+  disk[0]!.open();
+  await until(() => resource.got.includes('select 1'));
+  expect(resource.got).not.toContain('select 2');
+  disk[1]!.open();
+  disk[2]!.open();
+  await until(() => resource.got.includes('select 3'));
+  expect(resource.got.match(/select \d/g)).toEqual(['select 1', 'select 2', 'select 3']);
+});
+
+test('the record fails: what was recorded behind is not forwarded either', async () => {
+  const disk: ReturnType<typeof gate>[] = [];
+  const durable = () => (disk.push(gate()), disk.at(-1)!.passed);
+  const { client, resource, ended } = start({ durable });
+  client.say(say.query('select 1'), say.query('select 2'));
+  await until(() => disk.length === 2);
+  disk[0]!.fail(new Error('the disk is full'));
+  await expect(ended).rejects.toThrow('the disk is full');
+  disk[1]!.open();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(resource.got).toBe('');
+});
+
+test('nothing is decoded behind what ends the stream', async () => {
+  const { passed, open } = gate();
+  const { client, resource, events, ended } = start({ durable: () => passed });
+  client.say(say.query('select 1'), Buffer.from('GET / HTTP/1.1\r\n\r\n'), say.query('select 2'), null);
+  await until(() => events.some(({ kind }) => kind === 'refusal'));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([resource.got, client.got]).toEqual(['', '']);
+  open();
+  expect(await ended).toMatchObject({ by: 'refused' });
+  expect(events.filter(({ kind }) => kind === 'statement')).toHaveLength(1);
+  expect(resource.got.match(/select \d/g)).toEqual(['select 1']);
+});
+
+test.each([
+  ['bytes', 600, 1000],
+  ['pieces', 2000, 1],
+])('a disk that is slow is not run ahead of: %s', async (_, pieces, bytes) => {
+  const { passed, open } = gate();
+  const { client, resource, events } = start({ durable: () => passed });
+  for (let piece = 0; piece < pieces; piece++) client.say(say.query(`select ${'1'.repeat(bytes)}`));
+  let before = -1;
+  await until(() => events.length > 0 && before === (before = events.length));
+  expect(events.length * bytes).toBeLessThan(513 * 1024);
+  expect(events.length).toBeLessThanOrEqual(bytes === 1 ? 32 : 600);
+  open();
+  await until(() => resource.got.split('select').length - 1 === pieces);
 });
 
 test('a client that is turned away is given the time to read why', async () => {
