@@ -1,3 +1,5 @@
+import { whenTurnEnds } from './turn.ts';
+
 /** Time as an argument, so that tests and the simulation own it. */
 export interface Clock {
   /** Wall time in microseconds since 1970-01-01T00:00Z; below 2^53 until the year 2255. */
@@ -18,7 +20,7 @@ export const systemClock: Clock = {
 export interface Timers {
   /** Acts so many milliseconds later; what it gives calls that off. */
   after(millis: number, act: () => void): () => void;
-  /** Acts when this turn of the event loop is over. */
+  /** Acts when this turn of the event loop is over, before what was written in it is sent. */
   soon(act: () => void): void;
 }
 
@@ -27,5 +29,5 @@ export const systemTimers: Timers = {
     const timer = setTimeout(act, millis);
     return () => clearTimeout(timer);
   },
-  soon: (act) => void setImmediate(act),
+  soon: (act) => whenTurnEnds('record', act),
 };

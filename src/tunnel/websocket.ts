@@ -7,6 +7,7 @@ import type { Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
 import { carriedIn } from '../shared/heap.ts';
 import { limits } from '../shared/limits.ts';
+import { whenTurnEnds } from '../shared/turn.ts';
 import { Arrivals, type Connection } from './connection.ts';
 import { startKeepalive } from './keepalive.ts';
 import { createMux, type Mux, type MuxEnd, type MuxLimits } from './mux.ts';
@@ -119,7 +120,7 @@ class WebSocketConnection implements Connection {
       send: (pieces) => this.#send(pieces),
       onStream: (stream) => this.#arrived(stream),
       onClose: (reason, how) => this.#muxClosed(reason, how),
-      schedule: setImmediate,
+      schedule: (flush) => whenTurnEnds('send', flush),
       limits: muxLimits,
     });
     const keepalive = this.#keepAlive();
