@@ -3,9 +3,13 @@ import { runInNewContext } from 'node:vm';
 
 /** Bytes carried between two collections of what carried them: they stay within a processor's own cache. */
 const carriedBytesMax = 4 * 1024 * 1024;
+/** So long after the last of them the heap's bound is what V8 makes it. */
+const wideMillis = 10_000;
 
 let collectYoung: (() => void) | undefined;
 let carried = 0;
+/** While the bound is wide. */
+let narrowing: NodeJS.Timeout | undefined;
 
 /**
  * For a process that carries streams, perhaps for days. Not flags of the command line: the heap is to grow while the program is loaded.
@@ -15,11 +19,10 @@ let carried = 0;
  *   so collecting more often costs nothing that can be measured.
  * - Node gives every piece that a socket brings a buffer of up to 64 KiB. V8 looks for those that are dead after 32 MiB, by which time its
  *   bound for the whole heap is passed: it marked and swept everything that is alive for each 20 MiB carried, which cost three times what
- *   carrying them did. So the bound is wider (`carry` sees to it that it is not filled with buffers), and dead ones are looked for sooner.
+ *   carrying them did. So dead ones are looked for sooner, and while much is carried the bound is wider.
  */
 export function tuneHeap(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
-  setFlagsFromString('--heap-growing-percent=300');
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (how: { type: 'minor' }) => void;
   setFlagsFromString('--no-expose-gc');
@@ -31,5 +34,12 @@ export function carriedIn(bytes: number): void {
   carried += bytes;
   if (carried < carriedBytesMax) return;
   carried = 0;
-  collectYoung?.();
+  if (!collectYoung) return;
+  collectYoung();
+  if (narrowing) return void narrowing.refresh();
+  setFlagsFromString('--heap-growing-percent=300');
+  narrowing = setTimeout(() => {
+    setFlagsFromString('--heap-growing-percent=0'); // V8's own
+    narrowing = undefined;
+  }, wideMillis).unref();
 }
