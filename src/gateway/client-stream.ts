@@ -58,8 +58,8 @@ export class ClientStream {
     this.#context = context;
   }
 
-  /** Runs until the stream is over; never rejects. The record says why it ended. */
-  async run(): Promise<void> {
+  /** Runs until the stream is over, and calls; never rejects. The record says why it ended. */
+  async run(over: () => void): Promise<void> {
     let reason: string;
     try {
       // What only the opening needs ends with it: most streams are idle most of the time, and there are thousands of them.
@@ -73,6 +73,7 @@ export class ClientStream {
     this.#context.record.close(this.#aborted?.code ?? reason);
     this.#isOver = true;
     for (const resolve of this.#drained ?? []) resolve();
+    over();
   }
 
   /** Ends the stream for a reason of the gateway's; the client gets the protocol's own error. */
@@ -175,7 +176,7 @@ export class ClientStream {
     this.#resource = { duplex, cancel };
     if (this.#aborted) return this.#aborted.code;
     this.#opening = undefined;
-    this.#cancelKey = randomBytes(cancelKeyBytes);
+    this.#cancelKey = Buffer.from(randomBytes(cancelKeyBytes)); // in memory that many share
     this.#decoder = protocol.createDecoder({ sink: record, clock, messageBytesMax, greeting, credential, ...policy });
     await this.#client.write(greet(greeting, this.#cancelKey));
     const client = prefixed(leftover, ahead.client);

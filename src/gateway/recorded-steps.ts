@@ -10,24 +10,22 @@ const stepsMax = 32;
  * them the next ones are recorded, so that they wait for one fsync together.
  */
 export class RecordedSteps {
-  readonly #steps: Step[] = [];
-  /** Bytes of the piece that each came of. */
-  readonly #bytes: number[] = [];
+  /** Each with the bytes of the piece that it came of. Made when first something waits: most answers wait for nothing. */
+  #steps: [Step, number][] | undefined;
   #bytesTotal = 0;
   /** So many of them, the first ones, are durable. */
   #durable = 0;
 
   get isEmpty(): boolean {
-    return this.#steps.length === 0;
+    return this.#steps === undefined || this.#steps.length === 0;
   }
 
   get hasRoom(): boolean {
-    return this.#bytesTotal < bytesMax && this.#steps.length < stepsMax;
+    return this.#steps === undefined || (this.#bytesTotal < bytesMax && this.#steps.length < stepsMax);
   }
 
   add(step: Step, bytes: number): void {
-    this.#steps.push(step);
-    this.#bytes.push(bytes);
+    (this.#steps ??= []).push([step, bytes]);
     this.#bytesTotal += bytes;
   }
 
@@ -40,7 +38,8 @@ export class RecordedSteps {
   take(): Step | undefined {
     if (this.#durable === 0) return undefined;
     this.#durable--;
-    this.#bytesTotal -= this.#bytes.shift()!;
-    return this.#steps.shift()!;
+    const [step, bytes] = this.#steps!.shift()!;
+    this.#bytesTotal -= bytes;
+    return step;
   }
 }

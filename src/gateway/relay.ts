@@ -24,24 +24,15 @@ export interface RelayParts {
  *
  * Resolves with the reason of the end; rejects when a side was reset or the record failed. The caller closes both sides.
  */
-export async function relay(parts: RelayParts): Promise<StreamEnd> {
+export function relay(parts: RelayParts): Promise<StreamEnd> {
   const { client, resource, decoder, held } = parts;
-  try {
-    return await new Promise<StreamEnd>((resolve, reject) => {
-      const over: Over = { isOver: false, resolve, reject };
-      const fromClient = new Direction(parts, over, (bytes) => (bytes ? decoder.client(bytes) : decoder.clientEnded()));
-      // Half-close: answers still come, and the resource's direction ends the stream.
-      fromClient.onEnded = () => resource.end();
-      const fromResource = new Direction(parts, over, (bytes) =>
-        bytes ? decoder.resource(bytes) : decoder.resourceEnded(),
-      );
-      fromResource.onEnded = () => fromResource.endWith({ by: 'resource', reason: 'resource-closed' });
-      fromResource.start(resource);
-      fromClient.start(client);
-    });
-  } finally {
-    held.release(decoder);
-  }
+  return new Promise<StreamEnd>((resolve, reject) => {
+    const over: Over = { isOver: false, resolve, reject };
+    const fromClient = (bytes: Uint8Array | null) => (bytes ? decoder.client(bytes) : decoder.clientEnded());
+    const fromResource = (bytes: Uint8Array | null) => (bytes ? decoder.resource(bytes) : decoder.resourceEnded());
+    new Direction(parts, over, fromResource).start(resource);
+    new Direction(parts, over, fromClient).start(client);
+  }).finally(() => held.release(decoder));
 }
 
 /** What both directions know of the end: nothing is taken or forwarded behind it. */
@@ -56,13 +47,16 @@ class Direction implements Taker {
   readonly #over: Over;
   readonly #decode: (bytes: Uint8Array | null) => Step;
   readonly #recorded = new RecordedSteps();
+  #from: Duplex | undefined;
   #flow: Flow | undefined;
-  /** Is being written, and a side has no room. */
-  #stuck: Step | undefined;
+  /** A side has no room. */
+  #stuck = false;
+  /** Made when first something waits for the disk: most streams are idle most of the time. */
+  #onDurable: (() => void) | undefined;
+  #onFailed: ((error: unknown) => void) | undefined;
   /** Nothing more is decoded: the other side has ended its half, or what came ends the stream. */
   #isLast = false;
   #isStopped = false;
-  onEnded: () => void = () => undefined;
 
   constructor(parts: RelayParts, over: Over, decode: (bytes: Uint8Array | null) => Step) {
     this.#parts = parts;
@@ -71,6 +65,7 @@ class Direction implements Taker {
   }
 
   start(from: Duplex): void {
+    this.#from = from;
     this.#flow = flowFrom(from, this);
   }
 
@@ -92,9 +87,15 @@ class Direction implements Taker {
     this.#over.reject(error);
   }
 
-  endWith(end: StreamEnd): void {
+  #endWith(end: StreamEnd): void {
     this.#over.isOver = true;
     this.#over.resolve(end);
+  }
+
+  /** Half-close of the client: answers still come, and the resource's direction ends the stream. */
+  #allForwarded(): void {
+    if (this.#from === this.#parts.client) this.#parts.resource.end();
+    else this.#endWith({ by: 'resource', reason: 'resource-closed' });
   }
 
   get #hasRoom(): boolean {
@@ -111,19 +112,19 @@ class Direction implements Taker {
       const needsDisk = step.toResource.length > 0 || step.recordFirst === true;
       if (!needsDisk && !this.#stuck && this.#recorded.isEmpty) return this.#forward(step);
       this.#recorded.add(step, bytes === null ? 0 : bytes.length);
+      this.#onDurable ??= () => this.#becameDurable();
+      this.#onFailed ??= (error) => this.failed(error);
       durable().then(this.#onDurable, this.#onFailed); // invariant 1: nothing leaves before this
     } catch (error) {
       this.failed(error);
     }
   }
 
-  readonly #onFailed = (error: unknown) => this.failed(error);
-
   /** Order of appends = order of forwarding: all who wait for one fsync go on in the order in which they asked. */
-  readonly #onDurable = () => {
+  #becameDurable(): void {
     this.#recorded.becameDurable();
     this.#forwardDurable();
-  };
+  }
 
   #forwardDurable(): void {
     while (!this.#stuck && !this.#over.isOver) {
@@ -140,25 +141,27 @@ class Direction implements Taker {
     const told = writeAll(client, step.toClient);
     const sent = writeAll(resource, step.toResource);
     if (!told && !sent) return this.#forwarded(step);
-    this.#stuck = step;
-    Promise.all([told, sent]).then(this.#onWritten, this.#onFailed);
+    this.#stuck = true;
+    Promise.all([told, sent]).then(
+      () => this.#written(step),
+      (error: unknown) => this.failed(error),
+    );
   }
 
-  readonly #onWritten = () => {
-    const step = this.#stuck!;
-    this.#stuck = undefined;
+  #written(step: Step): void {
+    this.#stuck = false;
     this.#forwarded(step);
     this.#forwardDurable();
-  };
+  }
 
   #forwarded({ end }: Step): void {
-    if (end) this.endWith(end);
+    if (end) this.#endWith(end);
   }
 
   #goOn(): void {
     if (!this.#hasRoom) return;
     if (this.#isLast) {
-      if (this.#recorded.isEmpty) this.onEnded();
+      if (this.#recorded.isEmpty) this.#allForwarded();
     } else if (this.#isStopped) {
       this.#isStopped = false;
       this.#flow!.more();

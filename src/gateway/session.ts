@@ -1,6 +1,7 @@
 import type { LocalCredential, Protocol, RecordPolicy, Startup } from '../protocol/protocol.ts';
 import type { Clock } from '../shared/clock.ts';
 import { resetAfter, type Duplex } from '../shared/duplex.ts';
+import { countOpening } from '../shared/heap.ts';
 import { streamOpenSchema, type StreamOpen } from '../shared/handshake.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
@@ -43,11 +44,13 @@ export interface SessionEnd {
 export class GatewaySession {
   readonly parts: SessionParts;
   readonly #streams = new Map<number, ClientStream>();
-  readonly #running = new Set<Promise<void>>();
+  /** Streams that run, and those among them that are there to be told that they are too many. */
+  #running = 0;
+  #refused = 0;
+  /** Who waits for none to run. */
+  #allOver: (() => void) | undefined;
   /** Opened, but they did not say yet what they are. */
   readonly #silent = new Set<Duplex>();
-  /** How many of those that run are there to be told that they are too many. */
-  #refused = 0;
   #draining: Refusal | undefined;
   #ordinal = 0;
   #ending: Promise<void> | undefined;
@@ -78,9 +81,29 @@ export class GatewaySession {
 
   /** Takes a stream that the client opened. */
   accept(duplex: Duplex): void {
-    const run = this.#run(duplex).catch((error: unknown) => this.#broken(duplex, error));
-    this.#running.add(run);
-    void run.finally(() => this.#running.delete(run));
+    // Those that have not said yet what they are count too: else the bound could be passed by opening first and saying later.
+    const isTooMany = this.#running - this.#refused >= limits.streamsPerSessionMax;
+    if (isTooMany && this.#refused >= limits.streamsRefusedMax) return duplex.reset(tooMany.message);
+    // What comes when the session ends is turned away, and nobody waits for it: else the end could be put off for ever.
+    if (this.#ending) return void this.#take(duplex).catch((error: unknown) => this.#broken(duplex, error));
+    this.#running++;
+    if (isTooMany) this.#refused++;
+    const over = () => this.#over(isTooMany);
+    const broken = (error: unknown) => {
+      this.#broken(duplex, error);
+      over();
+    };
+    // One promise for as long as the stream lives, not a chain of them: most streams are idle most of the time.
+    this.#take(duplex, isTooMany ? tooMany : undefined).then(
+      (taken) => (taken ? void taken.run.then(over, broken) : over()),
+      broken,
+    );
+  }
+
+  #over(wasTooMany: boolean): void {
+    this.#running--;
+    if (wasTooMany) this.#refused--;
+    if (this.#running === 0) this.#allOver?.();
   }
 
   /** Takes nothing new; resolves when all that was in flight has its outcome. */
@@ -101,7 +124,7 @@ export class GatewaySession {
       stream.abort(end.reason, end.message);
     }
     for (const duplex of this.#silent) resetAfter(duplex, limits.lingerMillis, end.message);
-    await Promise.all(this.#running);
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#allOver = resolve));
     try {
       await this.parts.recorder.seal(end.reason);
       this.parts.witness?.showEnd();
@@ -112,23 +135,12 @@ export class GatewaySession {
     this.#resolveEnded(end);
   }
 
-  async #run(duplex: Duplex): Promise<void> {
-    // Those that have not said yet what they are count too: else the bound could be passed by opening first and saying later.
-    const isTooMany = this.#running.size - this.#refused >= limits.streamsPerSessionMax;
-    if (!isTooMany) return this.#take(duplex);
-    if (this.#refused >= limits.streamsRefusedMax) return duplex.reset(tooMany.message);
-    this.#refused++;
-    try {
-      await this.#take(duplex, tooMany);
-    } finally {
-      this.#refused--;
-    }
-  }
-
-  async #take(duplex: Duplex, refusal?: Refusal): Promise<void> {
+  /** Resolves when the stream has said what it is: with its life, unless it is turned away. */
+  async #take(duplex: Duplex, refusal?: Refusal): Promise<{ run: Promise<void> } | undefined> {
     const { value: open, rest: client } = await this.#readOpen(duplex);
-    if (this.#ending) return this.#turnAway(client); // it ended meanwhile: nobody would end this stream any more
-    return this.#serve(client, open, this.#draining ?? refusal); // not awaited: nothing of this call outlives the opening
+    if (!this.#ending) return { run: this.#serve(client, open, this.#draining ?? refusal) };
+    this.#turnAway(client); // it ended meanwhile: nobody would end this stream any more
+    return undefined;
   }
 
   async #readOpen(duplex: Duplex) {
@@ -143,6 +155,7 @@ export class GatewaySession {
   #serve(client: Duplex, { evidence }: StreamOpen, refusal: Refusal | undefined): Promise<void> {
     const { recorder, protocol, policy, credential, held, clock, messageBytesMax, log } = this.parts;
     const ordinal = ++this.#ordinal;
+    countOpening();
     const stream = new ClientStream(client, {
       protocol,
       policy,
@@ -158,7 +171,7 @@ export class GatewaySession {
       log,
     });
     this.#streams.set(ordinal, stream);
-    return stream.run().then(() => void this.#streams.delete(ordinal));
+    return stream.run(() => void this.#streams.delete(ordinal));
   }
 
   #openResource(stream: number, startup: Startup, signal: AbortSignal): Promise<OpenedResource> {

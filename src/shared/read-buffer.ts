@@ -1,4 +1,4 @@
-import { carriedIn } from './heap.ts';
+import { countCarried } from './heap.ts';
 
 /** What libuv asks for at a time where nobody says otherwise. */
 const bufferBytes = 64 * 1024;
@@ -20,7 +20,7 @@ export class ReadBuffer {
     callback: (count: number, buffer: Uint8Array): boolean => {
       const isMuch = count * 2 >= buffer.length;
       const isHandedOn = isMuch && buffer !== shared;
-      if (isMuch) carriedIn(bufferBytes);
+      if (isMuch) countCarried(bufferBytes);
       this.#next = isMuch ? Buffer.allocUnsafeSlow(bufferBytes) : shared;
       return this.take!(isHandedOn ? buffer.subarray(0, count) : Buffer.from(buffer.subarray(0, count)));
     },

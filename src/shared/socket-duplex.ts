@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Duplex as NodeDuplex } from 'node:stream';
 import { StreamReset, writable, type Duplex, type Flow, type Taker } from './duplex.ts';
 import { assert } from './errors.ts';
-import { carriedIn } from './heap.ts';
+import { countCarried } from './heap.ts';
 import type { ReadBuffer } from './read-buffer.ts';
 import { TakerSlot } from './taker-slot.ts';
 
@@ -154,7 +154,7 @@ class SocketAsDuplex implements SocketDuplex, Flow {
   }
 
   #onData(bytes: Uint8Array): void {
-    carriedIn(bytes.length);
+    countCarried(bytes.length);
     if (!this.#onRead(bytes)) this.#socket.pause();
   }
 

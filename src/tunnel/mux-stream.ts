@@ -76,7 +76,7 @@ export class MuxStream implements Duplex, Flow {
 
   read(): Promise<Uint8Array | null> {
     assert(!this.#reader && !this.#taker, 'one read at a time');
-    const bytes = this.#queue?.shift();
+    const bytes = this.#nextQueued();
     if (bytes) {
       this.#handedOut(bytes.length);
       return Promise.resolve(bytes);
@@ -99,7 +99,7 @@ export class MuxStream implements Duplex, Flow {
     const taker = this.#taker;
     if (!taker?.open()) return;
     while (taker.hasRoom) {
-      const bytes = this.#queue?.shift();
+      const bytes = this.#nextQueued();
       if (bytes === undefined) break;
       this.#give(taker, bytes);
     }
@@ -242,6 +242,13 @@ export class MuxStream implements Duplex, Flow {
   #give(taker: TakerSlot, bytes: Uint8Array): void {
     this.#handedOut(bytes.length);
     taker.give(bytes);
+  }
+
+  /** An empty queue goes: a stream that has one is not idle. */
+  #nextQueued(): Uint8Array | undefined {
+    const bytes = this.#queue?.shift();
+    if (this.#queue?.empty) this.#queue = undefined;
+    return bytes;
   }
 
   #handedOut(count: number): void {

@@ -20,21 +20,29 @@ export interface Shower {
 }
 
 /** The gateway's side: every write says which entry it needs; the entries up to it are sent first. */
-export function withSequence(stream: Duplex, shower: Shower): Duplex {
-  return {
-    get closed() {
-      return stream.closed;
-    },
-    read: () => stream.read(),
-    flow: (taker) => flowFrom(stream, taker),
-    end: () => stream.end(),
-    reset: (reason) => stream.reset(reason),
-    write(bytes) {
-      const sent = shower.show();
-      const written = writeUnit(stream, shower.shownSeq, bytes);
-      return sent === undefined || sent === writable ? written : Promise.all([written, sent]).then(() => undefined);
-    },
-  };
+export const withSequence = (stream: Duplex, shower: Shower): Duplex => new ShowingDuplex(stream, shower);
+
+class ShowingDuplex extends WrappedDuplex {
+  readonly #shower: Shower;
+
+  constructor(inner: Duplex, shower: Shower) {
+    super(inner);
+    this.#shower = shower;
+  }
+
+  read(): Promise<Uint8Array | null> {
+    return this.inner.read();
+  }
+
+  flow(taker: Taker): Flow {
+    return flowFrom(this.inner, taker);
+  }
+
+  override write(bytes: Uint8Array): Promise<void> {
+    const sent = this.#shower.show();
+    const written = writeUnit(this.inner, this.#shower.shownSeq, bytes);
+    return sent === undefined || sent === writable ? written : Promise.all([written, sent]).then(() => undefined);
+  }
 }
 
 function writeUnit(stream: Duplex, seq: number, bytes: Uint8Array): Promise<void> {

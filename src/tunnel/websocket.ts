@@ -5,7 +5,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { systemClock } from '../shared/clock.ts';
 import type { Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
-import { carriedIn } from '../shared/heap.ts';
+import { countCarried } from '../shared/heap.ts';
 import { limits } from '../shared/limits.ts';
 import { whenTurnEnds } from '../shared/turn.ts';
 import { Arrivals, type Connection } from './connection.ts';
@@ -135,7 +135,7 @@ class WebSocketConnection implements Connection {
       keepalive.heard();
       if (isBinary) {
         const bytes = message as Buffer;
-        carriedIn(bytes.length);
+        countCarried(bytes.length);
         this.#mux.receive(bytes);
       } else this.#mux.close('a text message came; binary messages only');
     });

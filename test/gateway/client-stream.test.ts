@@ -66,7 +66,7 @@ test('an open stream keeps nothing of its opening: there are thousands, and most
       return { duplex: idle(), greeting: bytes, cancel: () => undefined };
     }),
   );
-  const over = stream.run();
+  const over = stream.run(() => undefined);
   await until(() => client.got > 0);
   await until(() => {
     collect();
@@ -83,7 +83,7 @@ test('a stream that drains says so to everybody who waits, before its end and af
     client,
     contextWith(async () => ({ duplex: idle(), greeting: answer.ready(), cancel: () => undefined })),
   );
-  const over = stream.run();
+  const over = stream.run(() => undefined);
   await until(() => client.got > 0);
   await Promise.all([
     stream.drain('HOOP_GATEWAY_DRAINING', 'stopping'),

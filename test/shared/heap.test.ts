@@ -1,6 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { compile } from '../support/compiled.ts';
+
+const compiled = compile(['src/shared']);
+afterAll(() => compiled.remove());
+
+/** What a program of its own says, as JSON; it may have the module's functions. */
+function says(program: string, tuned: boolean): unknown {
+  const module = `const heap = await import('${compiled.url}src/shared/heap.js');`;
+  const script = `${module}${tuned ? 'heap.tuneHeap();' : ''}${program}`;
+  return JSON.parse(execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' }));
+}
 
 /** Leaves enough alive, again and again, for V8 to want a larger young space; says in MiB how large it is then. */
 const burst = `
@@ -15,12 +25,55 @@ const burst = `
   process.stdout.write(String(young.physical_space_size / 1024 / 1024));`;
 
 it('keeps the young space as it is when a burst would let it grow', () => {
-  const compiled = compile(['src/shared']);
-  const after = (first: string) =>
-    Number(execFileSync(process.execPath, ['--input-type=module', '-e', `${first}${burst}`], { encoding: 'utf8' }));
-  const keep = `(await import('${compiled.url}src/shared/young-space.js')).keepYoungSpaceSmall();`;
-  const [small, usual] = [after(keep), after('')];
-  compiled.remove();
+  const [small, usual] = [says(burst, true) as number, says(burst, false) as number];
   expect(small).toBeLessThanOrEqual(4);
   expect(usual).toBeGreaterThan(2 * small);
+});
+
+/** Carries 400 MiB in pieces of 64 KiB beside a heap of some size; says how often all of it was marked, and the most that dead pieces took. */
+const carrying = `
+  const { PerformanceObserver, constants } = await import('node:perf_hooks');
+  const alive = Array.from({ length: 200_000 }, (_, index) => ({ index, list: [index] }));
+  let [marked, most] = [0, 0];
+  const count = (entries) => {
+    for (const { detail } of entries) if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) marked++;
+  };
+  const observer = new PerformanceObserver((list) => count(list.getEntries()));
+  observer.observe({ entryTypes: ['gc'] });
+  for (let piece = 0; piece < 6400; piece++) {
+    Buffer.allocUnsafeSlow(64 * 1024);
+    heap.countCarried(64 * 1024);
+    most = Math.max(most, process.memoryUsage().arrayBuffers);
+    if (piece % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  count(observer.takeRecords());
+  process.stdout.write(JSON.stringify({ marked, mib: most / 1024 / 1024, alive: alive.length }));`;
+
+it('what carried bytes is collected young: the heap is not marked for it', () => {
+  const [tuned, usual] = [true, false].map((each) => says(carrying, each) as { marked: number; mib: number });
+  expect(tuned!.marked).toBeLessThanOrEqual(3);
+  expect(usual!.marked).toBeGreaterThan(3 * tuned!.marked);
+  expect(tuned!.mib).toBeLessThan(usual!.mib / 2);
+});
+
+/** Says what part of the garbage is still there after a quiet while: of the start, and of openings. */
+const leaving = (seconds: number) => `
+  const garbage = () => Array.from({ length: 400_000 }, (_, index) => ({ index }));
+  const left = async (act) => {
+    let alive = garbage();
+    act();
+    const before = process.memoryUsage().heapUsed;
+    alive = undefined;
+    const deadline = Date.now() + ${seconds} * 1000;
+    const part = () => process.memoryUsage().heapUsed / before;
+    while (part() > 0.6 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 100));
+    return part();
+  };
+  const parts = [await left(() => {})];
+  parts.push(await left(() => { for (let opening = 0; opening < 100; opening++) heap.countOpening(); }));
+  process.stdout.write(JSON.stringify(parts));`;
+
+it('what the start and many openings left is collected when it is quiet', () => {
+  for (const part of says(leaving(20), true) as number[]) expect(part).toBeLessThan(0.6);
+  for (const part of says(leaving(3), false) as number[]) expect(part).toBeGreaterThan(0.6);
 });
