@@ -1,9 +1,5 @@
 import type { Step } from '../protocol/protocol.ts';
-
-/** Enough for one fsync to carry much, and little beside a stream's window. */
-const bytesMax = 512 * 1024;
-/** However small the pieces are. */
-const stepsMax = 32;
+import { limits } from '../shared/limits.ts';
 
 /**
  * What came of the pieces of one direction, in order: in the record, and not yet forwarded. While the disk is at work for the first of
@@ -13,15 +9,16 @@ export class RecordedSteps {
   /** Each with the bytes of the piece that it came of. Made when first something waits: most answers wait for nothing. */
   #steps: [Step, number][] | undefined;
   #bytesTotal = 0;
-  /** So many of them, the first ones, are durable. */
-  #durable = 0;
 
   get isEmpty(): boolean {
     return this.#steps === undefined || this.#steps.length === 0;
   }
 
   get hasRoom(): boolean {
-    return this.#steps === undefined || (this.#bytesTotal < bytesMax && this.#steps.length < stepsMax);
+    return (
+      this.#steps === undefined ||
+      (this.#bytesTotal < limits.aheadBytesMax && this.#steps.length < limits.aheadPiecesMax)
+    );
   }
 
   add(step: Step, bytes: number): void {
@@ -29,15 +26,8 @@ export class RecordedSteps {
     this.#bytesTotal += bytes;
   }
 
-  /** One more is durable: they become so in the order in which they were recorded. */
-  becameDurable(): void {
-    this.#durable++;
-  }
-
-  /** The next that may be forwarded. */
-  take(): Step | undefined {
-    if (this.#durable === 0) return undefined;
-    this.#durable--;
+  /** The first: they become durable in the order in which they were recorded. */
+  take(): Step {
     const [step, bytes] = this.#steps!.shift()!;
     this.#bytesTotal -= bytes;
     return step;

@@ -49,8 +49,8 @@ class Direction implements Taker {
   readonly #recorded = new RecordedSteps();
   #from: Duplex | undefined;
   #flow: Flow | undefined;
-  /** A side has no room. */
-  #stuck = false;
+  /** Steps for which a side had no room: nothing more is taken. */
+  #stuck = 0;
   /** Made when first something waits for the disk: most streams are idle most of the time. */
   #onDurable: (() => void) | undefined;
   #onFailed: ((error: unknown) => void) | undefined;
@@ -99,7 +99,7 @@ class Direction implements Taker {
   }
 
   get #hasRoom(): boolean {
-    return !this.#over.isOver && !this.#stuck && this.#recorded.hasRoom;
+    return !this.#over.isOver && this.#stuck === 0 && this.#recorded.hasRoom;
   }
 
   #carry(bytes: Uint8Array | null): void {
@@ -110,7 +110,7 @@ class Direction implements Taker {
       if (step.end) this.#isLast = true;
       // Answers, most of the time, wait for nothing but the client.
       const needsDisk = step.toResource.length > 0 || step.recordFirst === true;
-      if (!needsDisk && !this.#stuck && this.#recorded.isEmpty) return this.#forward(step);
+      if (!needsDisk && this.#recorded.isEmpty) return this.#forward(step);
       this.#recorded.add(step, bytes === null ? 0 : bytes.length);
       this.#onDurable ??= () => this.#becameDurable();
       this.#onFailed ??= (error) => this.failed(error);
@@ -120,18 +120,12 @@ class Direction implements Taker {
     }
   }
 
-  /** Order of appends = order of forwarding: all who wait for one fsync go on in the order in which they asked. */
+  /**
+   * Order of appends = order of forwarding: all who wait for one fsync, of all streams, go on in the order in which they asked. So what is
+   * durable is written, also to a side that has no room: it could be overtaken else.
+   */
   #becameDurable(): void {
-    this.#recorded.becameDurable();
-    this.#forwardDurable();
-  }
-
-  #forwardDurable(): void {
-    while (!this.#stuck && !this.#over.isOver) {
-      const step = this.#recorded.take();
-      if (!step) break;
-      this.#forward(step);
-    }
+    if (!this.#over.isOver) this.#forward(this.#recorded.take());
     this.#goOn();
   }
 
@@ -141,7 +135,7 @@ class Direction implements Taker {
     const told = writeAll(client, step.toClient);
     const sent = writeAll(resource, step.toResource);
     if (!told && !sent) return this.#forwarded(step);
-    this.#stuck = true;
+    this.#stuck++;
     Promise.all([told, sent]).then(
       () => this.#written(step),
       (error: unknown) => this.failed(error),
@@ -149,9 +143,9 @@ class Direction implements Taker {
   }
 
   #written(step: Step): void {
-    this.#stuck = false;
+    this.#stuck--;
     this.#forwarded(step);
-    this.#forwardDurable();
+    this.#goOn();
   }
 
   #forwarded({ end }: Step): void {

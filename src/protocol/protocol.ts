@@ -201,7 +201,8 @@ export interface DecoderOptions extends RecordPolicy {
 
 /**
  * What is to be done after some bytes were decoded. Before anything of `toResource` leaves, all that was appended to the sink
- * must be durable. `end` closes the stream after the bytes were written.
+ * must be durable; further chunks may be decoded meanwhile. `end` closes the stream after the bytes were written, and nothing of its
+ * direction is decoded behind it.
  */
 export interface Step {
   toResource: Uint8Array[];

@@ -24,6 +24,10 @@ export const limits = {
   cancelsWaitingMax: 256,
   /** Initial and full credit of one stream: one bandwidth-delay product of a good WAN. */
   streamWindowBytes: 1024 * 1024,
+  /** Of one direction of a stream, recorded while the disk is at work: enough for one fsync to carry much, little beside the window. */
+  aheadBytesMax: 512 * 1024,
+  /** The same in pieces, however small they are. */
+  aheadPiecesMax: 32,
   /** Largest data frame: keeps one stream from holding up the others. */
   frameBytesMax: 64 * 1024,
   /** Largest WebSocket message: frames of one event-loop turn leave in one message. */
