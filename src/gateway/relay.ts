@@ -121,7 +121,7 @@ class Direction implements Taker {
   }
 
   /**
-   * Order of appends = order of forwarding: all who wait for one fsync, of all streams, go on in the order in which they asked. So what is
+   * Order of appends = order of forwarding: all who wait for one flush, of all streams, go on in the order in which they asked. So what is
    * durable is written, also to a side that has no room: it could be overtaken else.
    */
   #becameDurable(): void {

@@ -11,8 +11,18 @@ import { postgresServers } from '../support/postgres.ts';
 import { run } from '../support/run.ts';
 import { until } from '../support/until.ts';
 
-/** Every file below, as bytes; compressed ones as what they hold too. */
+/** Every file below, as bytes; compressed ones as what they hold too. The gateway goes on with its log: looks again where a file was renamed meanwhile. */
 function everythingIn(folder: string): Buffer {
+  for (;;) {
+    try {
+      return allFilesIn(folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+}
+
+function allFilesIn(folder: string): Buffer {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const contents = files.flatMap(({ parentPath, name }) => {
     const bytes = readFileSync(join(parentPath, name));
