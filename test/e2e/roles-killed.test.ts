@@ -45,6 +45,7 @@ describe('when a role goes away', { timeout: 120_000 }, () => {
     const client = await open(ready.environment);
     await client.query('select 1');
     const running = failure(client.query('select pg_sleep(60)'));
+    await hoop.session(({ id, statements }) => id === ready.session && statements === 2);
     const from = role.stderr.length;
     await hoop.agent.kill('SIGKILL');
     expect((await running).message).toMatch(/agent|connection/i);
