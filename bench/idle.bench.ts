@@ -14,7 +14,6 @@ const streams = Number(process.env['HOOP_BENCH_STREAMS'] ?? 1000);
 /** What the first streams load and compile, and what the threads keep that derive their keys, is not the streams' own. */
 const firstStreams = 100;
 const streamsPerSession = 250;
-/** After the last opening: what it left is collected in the first quiet moment. */
 const restMillis = 10_000;
 const quietMillis = 10_000;
 

@@ -15,7 +15,6 @@ import {
   linkStreamSchema,
   linkWelcomeSchema,
 } from '../shared/handshake.ts';
-import { countOpening } from '../shared/heap.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { pause } from '../shared/pause.ts';
@@ -157,7 +156,6 @@ async function serveStream(duplex: Duplex, parts: Serving, cancels: Map<string, 
     const { value: request, rest } = await readControl(duplex, linkStreamSchema);
     if (request.kind === 'witness') return parts.witness ? serveWitness(rest, parts.witness, parts.log) : rest.end();
     asked = request.resource;
-    countOpening();
     const bytes = await witnessed(rest, request, parts.witness);
     const ready = await openResource(request, parts, duplex.closed);
     resource = ready.resource;

@@ -1,7 +1,6 @@
 import type { LocalCredential, Protocol, RecordPolicy, Startup } from '../protocol/protocol.ts';
 import type { Clock } from '../shared/clock.ts';
 import { resetAfter, type Duplex } from '../shared/duplex.ts';
-import { countOpening } from '../shared/heap.ts';
 import { streamOpenSchema, type StreamOpen } from '../shared/handshake.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
@@ -155,7 +154,6 @@ export class GatewaySession {
   #serve(client: Duplex, { evidence }: StreamOpen, refusal: Refusal | undefined): Promise<void> {
     const { recorder, protocol, policy, credential, held, clock, messageBytesMax, log } = this.parts;
     const ordinal = ++this.#ordinal;
-    countOpening();
     const stream = new ClientStream(client, {
       protocol,
       policy,

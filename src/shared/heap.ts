@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -7,13 +6,7 @@ const carriedBytesMax = 4 * 1024 * 1024;
 /** So long after the last of them the heap's bound is what V8 makes it. */
 const wideMillis = 10_000;
 
-/** Openings after which it is worth while to look for what they left. */
-const openingsMin = 100;
-/** Quiet is a time like this in which less than a part like this was spent on anything. */
-const quietMillis = 2_000;
-const quietPart = 1 / 20;
-
-let collect: ((how: { type: 'minor' | 'major'; execution?: 'async' }) => void) | undefined;
+let collect: ((how: { type: 'minor' }) => void) | undefined;
 let carried = 0;
 /** While the bound is wide. */
 let narrowing: NodeJS.Timeout | undefined;
@@ -27,35 +20,12 @@ let narrowing: NodeJS.Timeout | undefined;
  * - Node gives every piece that a socket brings a buffer of up to 64 KiB. V8 looks for those that are dead after 32 MiB, by which time its
  *   bound for the whole heap is passed: it marked and swept everything that is alive for each 20 MiB carried, which cost three times what
  *   carrying them did. So dead ones are looked for sooner, and while much is carried the bound is wider.
- * - What the start and a burst of openings left stays until the heap has grown by as much again, which at rest is never: it is collected
- *   in the first quiet moment.
  */
 export function tuneHeap(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
   setFlagsFromString('--expose-gc');
   collect = runInNewContext('gc') as typeof collect;
   setFlagsFromString('--no-expose-gc');
-  collectWhenQuiet();
-}
-
-let openings = 0;
-let waiting = false;
-
-/** To be told of everything that is opened: most of what that takes is garbage afterwards. */
-export function countOpening(): void {
-  if (++openings >= openingsMin) collectWhenQuiet();
-}
-
-function collectWhenQuiet(): void {
-  if (waiting || !collect) return;
-  waiting = true;
-  const before = performance.eventLoopUtilization();
-  setTimeout(() => {
-    waiting = false;
-    if (performance.eventLoopUtilization(before).utilization > quietPart) return collectWhenQuiet();
-    openings = 0;
-    collect!({ type: 'major', execution: 'async' }); // in a task of its own: nothing is on the stack, all of it goes
-  }, quietMillis).unref();
 }
 
 /** To be told of every piece of memory that carries a stream's bytes: `bytes` were asked for. */

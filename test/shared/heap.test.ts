@@ -55,25 +55,3 @@ it('what carried bytes is collected young: the heap is not marked for it', () =>
   expect(usual!.marked).toBeGreaterThanOrEqual(tuned!.marked);
   expect(tuned!.mib).toBeLessThan(usual!.mib / 2);
 });
-
-/** Says what part of the garbage is still there after a quiet while: of the start, and of openings. */
-const leaving = (seconds: number) => `
-  const garbage = () => Array.from({ length: 400_000 }, (_, index) => ({ index }));
-  const left = async (act) => {
-    let alive = garbage();
-    act();
-    const before = process.memoryUsage().heapUsed;
-    alive = undefined;
-    const deadline = Date.now() + ${seconds} * 1000;
-    const part = () => process.memoryUsage().heapUsed / before;
-    while (part() > 0.6 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 100));
-    return part();
-  };
-  const parts = [await left(() => {})];
-  parts.push(await left(() => { for (let opening = 0; opening < 100; opening++) heap.countOpening(); }));
-  process.stdout.write(JSON.stringify(parts));`;
-
-it('what the start and many openings left is collected when it is quiet', () => {
-  for (const part of says(leaving(20), true) as number[]) expect(part).toBeLessThan(0.6);
-  for (const part of says(leaving(3), false) as number[]) expect(part).toBeGreaterThan(0.6);
-});
