@@ -114,10 +114,15 @@ export class ClientStream {
     return own !== undefined && own.length === key.length && timingSafeEqual(own, key);
   }
 
-  /** Records the cancel and passes it on, but only while something is in flight on this very stream. */
-  cancel(): void {
+  /**
+   * Records the cancel and passes it on once it is durable (invariant 1: it acts at the resource), but only while something is in flight on
+   * this very stream. Never rejects.
+   */
+  async cancel(): Promise<void> {
     try {
-      if (this.#decoder?.cancel()) this.#resource?.cancel();
+      if (!this.#decoder?.cancel()) return;
+      await this.#context.durable();
+      this.#resource?.cancel();
     } catch {
       // The record has failed: what cannot be recorded is not passed on, a cancel neither.
     }

@@ -57,7 +57,7 @@ export class GatewaySession {
   /** The same for all streams. */
   readonly #durable: () => Promise<void>;
   readonly #cancelByKey = (key: Uint8Array): void =>
-    [...this.#streams.values()].find((other) => other.owns(key))?.cancel();
+    void [...this.#streams.values()].find((other) => other.owns(key))?.cancel();
   /** Resolves when the session is over and sealed. */
   readonly ended: Promise<SessionEnd>;
 
@@ -65,6 +65,7 @@ export class GatewaySession {
     this.parts = parts;
     const { recorder, witness } = parts;
     this.#durable = witness ? () => witness.after(recorder.durable()) : () => recorder.durable();
+    if (witness) witness.onBehind = () => void this.#durable().catch(() => undefined); // who waits for the record hears of it
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
   }
 
@@ -119,7 +120,7 @@ export class GatewaySession {
 
   async #finish(end: SessionEnd): Promise<void> {
     for (const stream of this.#streams.values()) {
-      if (end.cancels) stream.cancel();
+      if (end.cancels) void stream.cancel();
       stream.abort(end.reason, end.message);
     }
     for (const duplex of this.#silent) resetAfter(duplex, limits.lingerMillis, end.message);

@@ -1,7 +1,7 @@
 import { headerBytes, isOneOf, kindOf, seqOf } from '../recording/entry-codec.ts';
 import type { EntryKind } from '../recording/entry.ts';
 import { parseSessionId } from '../recording/session-id.ts';
-import type { Duplex } from '../shared/duplex.ts';
+import { writable, type Duplex } from '../shared/duplex.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import {
@@ -33,8 +33,11 @@ export type Refused = Required<Pick<WitnessRefused, 'session' | 'why' | 'truncat
 
 /** The stream of one link on which the agent is shown what was recorded, before it gets what is the record of. */
 export class WitnessFeed {
+  readonly #connection: Connection;
   readonly #stream: Duplex;
   readonly #log: Log;
+  /** Was sent, and the agent has not made room for it. */
+  #unread = 0;
   /** Of the link. */
   readonly closed: Promise<unknown>;
   #asked: Promise<void>;
@@ -50,6 +53,7 @@ export class WitnessFeed {
   recorded: (session: string) => Promise<AsyncIterable<Uint8Array> | undefined> = async () => undefined;
 
   constructor(connection: Connection, log: Log) {
+    this.#connection = connection;
     this.#stream = connection.open();
     this.closed = connection.closed;
     this.#log = log;
@@ -73,7 +77,11 @@ export class WitnessFeed {
   }
 
   #send(messages: Buffer): Promise<void> {
-    return this.#stream.write(messages);
+    const sent = this.#stream.write(messages);
+    if (sent === writable) return sent;
+    this.#unread += messages.length;
+    if (this.#unread > limits.witnessUnreadBytesMax) this.#connection.close('the agent’s witness does not read');
+    return sent.then(() => void (this.#unread -= messages.length));
   }
 
   /** From the genesis entry to the end, headers alone: what the agent has seen of them it has seen. */
@@ -145,6 +153,9 @@ export class SessionWitness implements Shower {
   #awaited: Promise<void> | undefined;
   #noted: Promise<void> | undefined;
   #shown = nothing;
+  #isBehind = false;
+  /** Called when much was appended for which nobody waits (what is refused, what comes by itself): to be followed by `after`. */
+  onBehind: () => void = () => undefined;
 
   constructor(send: (messages: Buffer) => Promise<void>) {
     this.#send = send;
@@ -156,6 +167,9 @@ export class SessionWitness implements Shower {
     const isShown = entry.length <= shownBytesMax(entry) && isOneOf(shownWhole, entry);
     this.#messages.add(isShown ? entry : entry.subarray(0, headerBytes));
     this.#appended = { entries: this.#appended.entries + 1, seq: seqOf(entry), mark: this.#messages.mark };
+    if (this.#isBehind || this.#appended.entries - this.#durable.entries < limits.witnessEntries) return;
+    this.#isBehind = true;
+    this.onBehind();
   }
 
   /** `durable`: resolves when all that was appended so far is. What it resolves for may be shown then. */
@@ -174,6 +188,7 @@ export class SessionWitness implements Shower {
   }
 
   #becameDurable(due: { upTo: Extent }): void {
+    this.#isBehind = false;
     if (due === this.#due) this.#due = undefined;
     if (due.upTo.entries > this.#durable.entries) this.#durable = due.upTo;
     // What nothing is forwarded after (answers to one long statement) must not pile up here.

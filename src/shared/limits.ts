@@ -76,6 +76,8 @@ export const limits = {
   witnessDataBytesMax: 16 * 1024,
   /** One message between gateway and witness: such an entry, or the heads of all sessions that an agent has open. */
   witnessMessageBytesMax: 1024 * 1024,
+  /** Shown to an agent that does not read: its link is closed past it, since its memory would be the gateway's. */
+  witnessUnreadBytesMax: 64 * 1024 * 1024,
   /** Bytes whose entry does not come: the two streams are one connection, so this is the time of one message. */
   witnessWaitMillisMax: 10_000,
   /** Entries appended but not yet durable, over all sessions; past it append fails. */

@@ -9,6 +9,7 @@ import { postgres } from '../../src/protocol/postgres/index.ts';
 import { systemClock } from '../../src/shared/clock.ts';
 import type { Duplex } from '../../src/shared/duplex.ts';
 import { answer } from '../support/backend-messages.ts';
+import { say } from '../support/frontend-messages.ts';
 import { until } from '../support/until.ts';
 
 setFlagsFromString('--expose-gc');
@@ -27,6 +28,12 @@ function idle(): Duplex & { got: number } {
     end: () => undefined,
     reset: (reason) => reject(new Error(reason)),
   };
+}
+
+/** Gives these bytes, and then nothing. */
+function reads(bytes: Uint8Array): Duplex['read'] {
+  const said = [bytes];
+  return () => new Promise((resolve) => said.length > 0 && resolve(said.pop()!));
 }
 
 /** Of a client that is admitted at once. */
@@ -91,4 +98,29 @@ test('a stream that drains says so to everybody who waits, before its end and af
   ]);
   await over;
   await expect(stream.drain('HOOP_GATEWAY_DRAINING', 'after the end')).resolves.toBeUndefined();
+});
+
+test.each(['durable', 'not durable'])('a cancel whose entry is %s', async (entry) => {
+  const client = { ...idle(), read: reads(say.query('select pg_sleep(60)')) };
+  const [resource, passed] = [idle(), [] as string[]];
+  const context = contextWith(async () => ({
+    duplex: resource,
+    greeting: answer.ready(),
+    cancel: () => void passed.push('cancel'),
+  }));
+  const stream = new ClientStream(client, context);
+  void stream.run(() => undefined);
+  await until(() => resource.got > 0);
+  let settle: () => void = () => undefined;
+  context.durable = () =>
+    new Promise((resolve, reject) => {
+      settle = entry === 'durable' ? resolve : () => reject(new Error('the disk is full'));
+    });
+  const cancelled = stream.cancel();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(passed).toEqual([]);
+  settle();
+  await cancelled;
+  expect(passed).toEqual(entry === 'durable' ? ['cancel'] : []);
+  stream.abort('HOOP_SESSION_ENDED', 'killed');
 });

@@ -4,6 +4,7 @@ import { SessionWitness } from '../../src/gateway/witness-feed.ts';
 import { SessionChain } from '../../src/recording/chain.ts';
 import { headerBytes } from '../../src/recording/entry-codec.ts';
 import { formatSessionId } from '../../src/recording/session-id.ts';
+import { limits } from '../../src/shared/limits.ts';
 import { encodeWitnessEntry } from '../../src/tunnel/witness-frame.ts';
 import { query } from '../support/recorder.ts';
 
@@ -108,4 +109,24 @@ it('shows the end', async () => {
   const entry = add('select 1');
   witness.showEnd();
   expect(sent()).toEqual(entry);
+});
+
+it('says when much was appended for which nobody waits, once, and shows it when it is durable', async () => {
+  const { witness, sent, add } = setUp();
+  const { promise, done } = flush();
+  let asked = 0;
+  let shown: Promise<void> | undefined;
+  witness.onBehind = () => {
+    asked++;
+    shown = witness.after(promise);
+  };
+  const entries = Array.from({ length: limits.witnessEntries - 1 }, (_, index) => add(`select ${index}`));
+  expect(asked).toBe(0);
+  entries.push(add('the last'));
+  add('behind it');
+  expect(asked).toBe(1);
+  expect(sent()).toHaveLength(0);
+  done();
+  await shown;
+  expect(sent()).toEqual(Buffer.concat(entries));
 });
