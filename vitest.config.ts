@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.ts';
 
@@ -7,6 +8,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
     reporters: [process.env['CI'] ? 'verbose' : 'default', './test/support/summary-reporter.ts'],
+    // Where commands keep their compiled form: not where the one keeps it who runs the tests.
+    env: { XDG_CACHE_HOME: fileURLToPath(new URL('.cache/xdg', import.meta.url)) },
     setupFiles: './test/support/each-worker.ts',
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { runCli } from '../dist/run-cli.js';
+import { start } from '../dist/start.js';
 
-await runCli(import.meta.url);
+await start(import.meta.url);

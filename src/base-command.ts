@@ -1,9 +1,12 @@
 import { Command } from '@oclif/core/command';
+import type { Config } from '@oclif/core/config';
 import * as Flags from '@oclif/core/flags';
 import type { InferredFlags } from '@oclif/core/interfaces';
 import type { GatewayChoice, OpenedGateway } from './client/open-gateway.ts';
 import { terminalSafeJson } from './ui/escape-control.ts';
 import { asUserError, debugStack, errorBody, errorLines, exitCodeOf, requestedExit } from './ui/print-error.ts';
+
+type ConcreteCommand = new (words: string[], config: Config) => BaseCommand<typeof Command>;
 
 /** All commands: shared flags, errors as message + next step + exit code, JSON that is nothing but data. */
 export abstract class BaseCommand<T extends typeof Command> extends Command {
@@ -21,6 +24,11 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
       helpGroup: 'GLOBAL',
     }),
   };
+
+  /** What oclif does with a class that it has found. */
+  static async runWith(this: ConcreteCommand, words: string[], config: Config): Promise<void> {
+    await new this(words, config)._run();
+  }
 
   declare flags: InferredFlags<(typeof BaseCommand)['baseFlags'] & T['flags']>;
 

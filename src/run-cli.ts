@@ -1,15 +1,12 @@
-import { version } from './shared/version.ts';
 import { terminalSafeJson } from './ui/escape-control.ts';
 import { asUserError, debugStack, errorBody, errorLines, exitCodeOf, requestedExit } from './ui/print-error.ts';
 
-/** The command line from start to exit code. `entry` is the URL of bin/run.js, beside which package.json lies. */
-export async function runCli(entry: string): Promise<never> {
+/** The command line from its words to the exit code. */
+export async function runCli(runCommand: (words: string[]) => Promise<unknown>): Promise<never> {
   quietPipes();
   interrupts();
   try {
-    const words = process.argv.slice(2);
-    if (isVersionAsked(words)) sayVersion();
-    else await (await import('./run-oclif.ts')).run(asksForHelp(words), entry);
+    await runCommand(process.argv.slice(2));
   } catch (error) {
     process.exitCode = requestedExit(error) ?? report(error);
   }
@@ -17,17 +14,6 @@ export async function runCli(entry: string): Promise<never> {
   // A keychain that waits for its owner must not hold the process.
   process.exit();
 }
-
-/** Answered before anything is loaded: other programs ask it often. In oclif's form. */
-function sayVersion(): void {
-  process.stdout.write(`hoop/${version} ${process.platform}-${process.arch} node-${process.version}\n`);
-}
-
-const isVersionAsked = ([first, ...rest]: string[]): boolean => first === '--version' && rest.length === 0;
-
-/** `hoop help users create` is what people type too. */
-const asksForHelp = ([first, ...rest]: string[]): string[] =>
-  first === 'help' ? [...rest, '--help'] : [...(first === undefined ? [] : [first]), ...rest];
 
 /** Only what no command caught: a command that does not exist, a broken installation. */
 function report(error: unknown): number {

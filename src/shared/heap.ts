@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { started } from './started.ts';
 
 /** Bytes carried between two collections of what carried them: they stay within a processor's own cache. */
 const carriedBytesMax = 4 * 1024 * 1024;
@@ -22,6 +23,7 @@ let narrowing: NodeJS.Timeout | undefined;
  *   carrying them did. So dead ones are looked for sooner, and while much is carried the bound is wider.
  */
 export function tuneHeap(): void {
+  started(); // compiled code is bound to V8's flags
   setFlagsFromString('--semi-space-growth-factor=1');
   setFlagsFromString('--expose-gc');
   collect = runInNewContext('gc') as typeof collect;

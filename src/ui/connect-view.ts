@@ -1,4 +1,3 @@
-import { loadInk } from './load-ink.ts';
 import { count, localTime } from './print.ts';
 import { timeLeft } from './time-left.ts';
 import type { ConnectRow } from './connect-status.tsx';
@@ -24,7 +23,9 @@ export async function openConnectView(
   stream: NodeJS.WriteStream,
   hint: string,
 ): Promise<ConnectView> {
-  return stream.isTTY && process.env['TERM'] !== 'dumb' ? openLiveView(resources, stream, hint) : openPlainView(stream);
+  // A terminal without a size (a serial line, some containers) would get a letter a line.
+  const isLive = stream.isTTY && stream.columns > 0 && process.env['TERM'] !== 'dumb';
+  return isLive ? openLiveView(resources, stream, hint) : openPlainView(stream);
 }
 
 export function connectRow(resource: string, state: ShownState, now: number): ConnectRow {
@@ -54,7 +55,7 @@ export function connectRow(resource: string, state: ShownState, now: number): Co
 }
 
 async function openLiveView(resources: string[], stream: NodeJS.WriteStream, hint: string): Promise<ConnectView> {
-  const { render, createElement } = await loadInk();
+  const { render, createElement } = await (await import('./load-ink.ts')).loadInk();
   const { ConnectStatus } = await import('./connect-status.tsx');
   const states = new Map<string, ShownState>(resources.map((resource) => [resource, { state: 'opening' }]));
   let notice = '';

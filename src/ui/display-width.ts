@@ -1,4 +1,7 @@
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+let segmenter: Intl.Segmenter | undefined;
+/** Made when the first text needs it: that takes longer than most commands' own work. */
+const graphemes = (text: string) => (segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' })).segment(text);
+
 // oxlint-disable-next-line no-control-regex -- our own colours, not recorded text
 const colour = /\u001B\[[0-9;]*m/g;
 const wide =
@@ -9,7 +12,7 @@ export function displayWidth(text: string): number {
   const plain = text.replace(colour, '');
   if (/^[\u0020-\u007E]*$/.test(plain)) return plain.length;
   let columns = 0;
-  for (const { segment } of graphemes.segment(plain)) columns += widthOf(segment);
+  for (const { segment } of graphemes(plain)) columns += widthOf(segment);
   return columns;
 }
 
@@ -20,7 +23,7 @@ export function cutToWidth(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   let cut = '';
   let columns = 0;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemes(text)) {
     columns += widthOf(segment);
     if (columns > width - 1) break;
     cut += segment;

@@ -1,3 +1,5 @@
+import './colour.ts';
+
 /**
  * What the libraries read from the environment as they are loaded. React's development build, which is what one gets without
  * NODE_ENV=production where nothing is bundled, notes every drawing in Node's performance timeline, and nobody ever empties that: a view
@@ -12,7 +14,8 @@ export async function loadInk() {
   Object.assign(process.env, whileLoading);
   try {
     const [ink, react] = await Promise.all([import('ink'), import('react'), import('react/jsx-runtime')]);
-    return { ...ink, createElement: react.createElement };
+    // Not by its name: of a CommonJS module that is bundled there is the default only.
+    return { ...ink, createElement: react.default.createElement };
   } finally {
     for (const [name, value] of before) {
       if (value === undefined) delete process.env[name];

@@ -1,11 +1,8 @@
-import chalk from 'chalk';
+import { chalk } from './colour.ts';
 import { cutToWidth, displayWidth, padToWidth } from './display-width.ts';
 import { escapeControl } from './escape-control.ts';
 
 export { escapeControl } from './escape-control.ts';
-
-// https://no-color.org: chalk 5 does not look at it. ink draws with this same chalk.
-if (process.env['NO_COLOR']) chalk.level = 0;
 
 /** Colour is never alone: the words carry the meaning. */
 export const tone = {
@@ -95,7 +92,10 @@ export function facts(pairs: readonly (readonly [name: string, value: string])[]
 
 /** `1 session`, `2 sessions`. */
 export const count = (number: number, one: string, many = `${one}s`): string =>
-  `${number.toLocaleString('en-US')} ${number === 1 ? one : many}`;
+  `${grouped(number)} ${number === 1 ? one : many}`;
+
+/** `1,234`, of a whole number: the first toLocaleString of a process takes 8 ms. */
+const grouped = (number: number): string => String(number).replaceAll(/\B(?=(\d{3})+$)/g, ',');
 
 const two = (number: number): string => String(number).padStart(2, '0');
 

@@ -1,5 +1,6 @@
 import { McpServer } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import { started } from '../../shared/started.ts';
 import { version } from '../../shared/version.ts';
 import type { OpenedGateway } from '../open-gateway.ts';
 import { tellTale } from '../tell-tale.ts';
@@ -16,6 +17,9 @@ export interface ServeMcpOptions {
   gateway: () => Promise<OpenedGateway>;
   say: (line: string) => void;
 }
+
+/** So long after its start it has told the coding agent what it can do. */
+const startMillis = 5000;
 
 /**
  * An MCP server on standard input and output, until the input ends: one process, one session, one actor instance. The session is opened
@@ -47,12 +51,14 @@ export async function serveMcp({ resource, actor, ttlMillis, caFile, gateway, sa
     (isRedis ? registerRedisTools : registerSqlTools)(server, session, resource, known);
     return server;
   });
+  setTimeout(started, startMillis).unref();
   const over = () => stop.abort();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, over);
   process.stdin.once('end', over).once('close', over);
   await new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve(), { once: true }));
   await handle.close();
   await session.closed();
+  started();
 }
 
 /** Where nobody is signed in yet it is not known, and SQL is what most resources speak. */

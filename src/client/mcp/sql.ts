@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex as NodeDuplex } from 'node:stream';
-import pg from 'pg';
+import type pg from 'pg';
 
 /** One statement and its parameters, as text. */
 export interface Sql {
@@ -39,7 +39,8 @@ export async function onConnection<T>(
   { connect, environment, signal }: ConnectionParts,
   act: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client({
+  const { Client } = (await import('pg')).default; // late: it loads much that a server at its start has no use for
+  const client = new Client({
     stream: () => connect() as Socket, // what of a socket pg uses, streamPair() gives
     user: environment['PGUSER'] ?? '',
     password: environment['PGPASSWORD'] ?? '',

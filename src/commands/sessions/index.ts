@@ -4,6 +4,7 @@ import type * as z from 'zod';
 import { BaseCommand } from '../../base-command.ts';
 import { pagerFlag } from '../../client/pager-flag.ts';
 import type { sessionsSchema } from '../../shared/api.ts';
+import { started } from '../../shared/started.ts';
 import { terminalSafeJson } from '../../ui/escape-control.ts';
 
 export default class Sessions extends BaseCommand<typeof Sessions> {
@@ -58,11 +59,15 @@ export default class Sessions extends BaseCommand<typeof Sessions> {
     };
     const { api } = await this.gateway(flags);
     const body = await listSessions(api, query, limit);
-    if (this.jsonEnabled()) return body;
+    if (this.jsonEnabled()) {
+      started();
+      return body;
+    }
     const { sessionTable } = await import('../../ui/session-table.ts');
     if (body.sessions.length === 0) this.say('No sessions.');
     else await showPaged(`${sessionTable(body.sessions, Date.now())}\n`, flags.pager);
     if (body.next !== null) this.say(`More with --after ${body.next}`);
+    started();
     return body;
   }
 
