@@ -51,6 +51,7 @@ async function startTargets(postgres: Awaited<ReturnType<typeof startPostgres>>)
     ['PgBouncer', () => pgBouncer(postgres)],
     ['HAProxy', () => haProxy(postgres)],
     ['bytes only', () => bytesOnly(postgres)],
+    ['bytes, durable', () => bytesOnly(postgres, true)],
     ['hoop, ws', () => hoop(postgres, 'hoop, ws')],
     ['hoop, wss', () => hoop(postgres, 'hoop, wss', { tls: true })],
   ];

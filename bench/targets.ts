@@ -77,8 +77,8 @@ export async function haProxy(postgres: PostgresServer): Promise<Target | undefi
   return proxy({ name: 'HAProxy', child, port, folder, postgres });
 }
 
-/** The same three processes and tunnel, without decoder, record and witness. */
-export async function bytesOnly(postgres: PostgresServer): Promise<Target> {
+/** The same three processes and tunnel, without decoder, record and witness; or with the least record that is durable before it is forwarded. */
+export async function bytesOnly(postgres: PostgresServer, isDurable = false): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), 'hoop-bench-'));
   const program = join(folder, 'bytes-only.mjs');
   await build({
@@ -95,11 +95,11 @@ export async function bytesOnly(postgres: PostgresServer): Promise<Target> {
     const child = spawn(process.execPath, [program, ...args]);
     return { child, said: (await untilSaid(child, ready))[0] };
   };
-  const gateway = await start(['gateway'], /^ws:\S+/m);
+  const gateway = await start(['gateway', ...(isDurable ? [join(folder, 'record')] : [])], /^ws:\S+/m);
   const agent = await start(['agent', gateway.said, loopback, String(postgres.port)], /^linked/m);
   const client = await start(['client', gateway.said], /^\d+/m);
   return {
-    name: 'bytes only',
+    name: isDurable ? 'bytes, durable' : 'bytes only',
     environment: { ...direct(postgres).environment, PGPORT: client.said },
     processes: { client: client.child.pid!, gateway: gateway.child.pid!, agent: agent.child.pid! },
     async stop() {

@@ -158,6 +158,42 @@ describe.each(postgresServers)('prepared names on $name', ({ start }) => {
     expect(sent.split('select $1::text')).toHaveLength(3); // under the client's name, and once as the unnamed one
   });
 
+  it('parses a text that was prepared under many names once for all of them', async () => {
+    await open();
+    const names = ['a', 'b', 'c'];
+    await rowsOf([...names.map((name) => say.parse(name, 'select $1::text')), say.sync()]);
+    const each = names.flatMap((name) => [say.bind('', name, name), say.execute('')]);
+    expect(await rowsOf([...each, ...each, say.sync()])).toEqual([...names, ...names]);
+    expect(await rowsOf([...each, say.sync()])).toEqual(names);
+    expect(shown()).toEqual(Array.from({ length: 9 }, () => 'select $1::text'));
+    const sent = Buffer.concat(stream.forwarded).toString('latin1');
+    expect(sent.split('select $1::text')).toHaveLength(1 + names.length + 1);
+  });
+
+  it('parses a text again where it was prepared anew, because what it means may have changed since', async () => {
+    await open();
+    await rowsOf([say.query('create temp table changing (value integer)')]);
+    const text = 'select coalesce($1, value) from changing';
+    const parse = [say.parse('before', text), say.sync()];
+    await rowsOf(parse);
+    await rowsOf([say.bind('', 'before', '1'), say.execute(''), say.sync()]);
+    await rowsOf([say.query("alter table changing alter value type text; insert into changing values ('x')")]);
+    await rowsOf([say.parse('after', text), say.sync()]);
+    expect(await rowsOf([say.bind('', 'after', 'no number'), say.execute(''), say.sync()])).toEqual(['no number']);
+  });
+
+  it('parses again what has the same text and other types', async () => {
+    await open();
+    const [int4, textType] = [23, 25];
+    await rowsOf([
+      say.parse('i', 'select pg_typeof($1)::text', int4),
+      say.parse('t', 'select pg_typeof($1)::text', textType),
+      say.sync(),
+    ]);
+    const run = (name: string) => [say.bind('', name, '1'), say.execute('')];
+    expect(await rowsOf([...run('i'), ...run('t'), ...run('i'), say.sync()])).toEqual(['integer', 'text', 'integer']);
+  });
+
   it('answers rightly when two statements alternate', async () => {
     await open();
     await rowsOf([say.parse('a', "select 'A'"), say.parse('b', "select 'B'"), say.sync()]);

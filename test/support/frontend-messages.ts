@@ -13,7 +13,8 @@ const text = (value: string): Uint8Array => bytesOf(`${value}\0`);
 
 export const say = {
   query: (sql: string) => encodeMessage(frontendType.query, text(sql)),
-  parse: (name: string, sql: string) => encodeParse({ name: bytesOf(name), text: bytesOf(sql), types: [] }),
+  parse: (name: string, sql: string, ...types: number[]) =>
+    encodeParse({ name: bytesOf(name), text: bytesOf(sql), types }),
   bind: (portal: string, statement: string, ...values: string[]) =>
     encodeBind({
       portal: bytesOf(portal),

@@ -4,7 +4,7 @@ import { Awaited, AwaitedQueue, type AwaitedKind } from './awaited.ts';
 import { backendType, decodeParameterStatus, decodeReadyForQuery, headerBytes } from './messages.ts';
 import type { TransactionStatus } from './messages.ts';
 import { KeptRows, KnownColumns } from './kept-rows.ts';
-import { Names, type Definition, type Portal } from './names.ts';
+import { isSameStatement, Names, type Definition, type Portal } from './names.ts';
 import { plainOutcome, Result } from './result.ts';
 
 /** A name, its place in a map, an object: measured at about that. */
@@ -15,10 +15,20 @@ const portalBytes = (): number => nameOverheadBytes;
 /** The server's unnamed statement. */
 interface Unnamed {
   definition: Definition;
+  /** Entry of the message for which it was parsed. */
+  since: Sequence;
   segment: number;
   /** The Parse whose answer is to come; undefined once it has. */
   by: Awaited | undefined;
 }
+
+/**
+ * It is this definition, or the same text that was parsed after this name got its meaning: parsing it once more would give the same. (Before
+ * that, a table may have been another; parameters keep the types that they were given first.)
+ */
+export const isParsedAs = (unnamed: Unnamed, definition: Definition): boolean =>
+  unnamed.definition === definition ||
+  (unnamed.since > definition.parse && isSameStatement(unnamed.definition, definition));
 
 /** What both halves of the decoder share: the state of one stream as far as the server has confirmed it. */
 export class Conversation {

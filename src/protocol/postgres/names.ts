@@ -19,6 +19,13 @@ export interface Definition {
   serverTypes: number[] | undefined;
 }
 
+/** The same text, types and reading. */
+export const isSameStatement = (one: Definition, other: Definition): boolean =>
+  one.reading === other.reading &&
+  one.types.length === other.types.length &&
+  one.types.every((type, index) => type === other.types[index]) &&
+  Buffer.compare(one.text, other.text) === 0;
+
 /** What a portal's name stands for. */
 export interface Portal {
   /** Entry of the Bind. */

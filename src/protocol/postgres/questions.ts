@@ -3,7 +3,7 @@ import type { ByteRuns } from '../byte-runs.ts';
 import type { Sequence, StatementEvent } from '../event.ts';
 import type { Awaited } from './awaited.ts';
 import { runsNothing } from './client-messages.ts';
-import type { Conversation } from './conversation.ts';
+import { isParsedAs, type Conversation } from './conversation.ts';
 import { checkCopyEnd, CopyIn } from './copy-in.ts';
 import {
   decodeBind,
@@ -179,7 +179,7 @@ export class Questions {
     const by = talk.expect('parse', entry);
     by.changes = 'statement';
     by.isWithheld = isWithheld;
-    if (name.length === 0) talk.unnamed = { definition, segment: talk.segment, by };
+    if (name.length === 0) talk.unnamed = { definition, segment: talk.segment, by, since: entry };
   }
 
   #bind(bytes: Uint8Array, start: number, end: number): void {
@@ -336,13 +336,14 @@ export class Questions {
   #ensureUnnamed(definition: Definition, owner: Sequence): void {
     const talk = this.#talk;
     const { unnamed, segment } = talk;
-    if (unnamed?.definition === definition && (unnamed.by === undefined || unnamed.segment === segment)) return;
+    const isSure = unnamed !== undefined && (unnamed.by === undefined || unnamed.segment === segment);
+    if (isSure && isParsedAs(unnamed, definition)) return;
     const { text, types, isWithheld } = definition;
     this.#forward(encodeParse({ name: empty, text, types }));
     const by = talk.expect('parse', owner);
     by.isOurs = true;
     by.isWithheld = isWithheld;
-    talk.unnamed = { definition, segment, by };
+    talk.unnamed = { definition, segment, by, since: owner };
   }
 
   /** The same Bind, with the statement's name left empty. */
