@@ -71,6 +71,7 @@ export class Witness {
   readonly #unlisted = new Set<Watched>();
   #entriesUnlisted = 0;
   #timer: NodeJS.Timeout | undefined;
+  #writtenAt = -Infinity;
   #writing: Promise<void> = Promise.resolve();
   /** A write waits for the one that is under way. */
   #isWriteDue = false;
@@ -209,8 +210,19 @@ export class Witness {
     else if (!watched.isNews) this.#unsealed.set(session, watched);
     watched.isNews = true;
     this.#unlisted.add(watched);
-    if (++this.#entriesUnlisted >= limits.witnessEntries) void this.#write();
-    else this.#timer ??= setTimeout(() => void this.#write(), limits.witnessMillis);
+    if (++this.#entriesUnlisted === limits.witnessEntries)
+      this.#writeIn(limits.witnessBusyMillis - this.#sinceWritten());
+    else if (this.#timer === undefined) this.#writeIn(limits.witnessMillis);
+  }
+
+  #sinceWritten(): number {
+    return performance.now() - this.#writtenAt;
+  }
+
+  #writeIn(millis: number): void {
+    clearTimeout(this.#timer);
+    if (millis <= 0) void this.#write();
+    else this.#timer = setTimeout(() => void this.#write(), millis);
   }
 
   #forget(session: string): void {
@@ -232,6 +244,7 @@ export class Witness {
 
   async #writeUnlisted(): Promise<void> {
     this.#isWriteDue = false;
+    this.#writtenAt = performance.now();
     const heads = [...this.#unlisted].map(headOf);
     this.#unlisted.clear();
     if (!this.#failure) await this.#list.append(heads);

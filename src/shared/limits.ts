@@ -65,7 +65,9 @@ export const limits = {
   receiptsMillisMax: 3_000,
   /** The agent's own list of heads is durable at least that often while there is news (DESIGN 7). */
   witnessMillis: 1_000,
+  /** So many entries are put on it at once, and then as often as this: each time is a flush of the disk. */
   witnessEntries: 64,
+  witnessBusyMillis: 100,
   /** How long an export waits for its agent's cosignature: agents answer at once, and a person waits. */
   cosignatureMillisMax: 2_000,
   /** Entries without a checkpoint to cosign for so long: a log is signed every second, so its gateway keeps it from its witness. */
