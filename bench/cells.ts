@@ -24,7 +24,7 @@ export const tpcbCell: Cell = {
   unit: 'tps',
   async play(target, seconds) {
     const sample = await pgbench(target, seconds, 8, ['-M', 'prepared']);
-    return { ...sample, statements: sample.statements! * 7 };
+    return { ...sample, perSecond: sample.value * 7 };
   },
 };
 
@@ -38,7 +38,7 @@ export function pipelineCell(folder: string): Cell {
     unit: 'tps',
     async play(target, seconds) {
       const sample = await pgbench(target, seconds, 1, ['-M', 'prepared', '-f', script]);
-      return { value: sample.value * pipelined, statements: sample.statements! * pipelined };
+      return { value: sample.value * pipelined, perSecond: sample.value * pipelined };
     },
   };
 }
@@ -48,10 +48,8 @@ async function pgbench(target: Target, seconds: number, clients: number, args: s
   const all = ['-n', '-c', String(clients), '-j', '2', '-T', String(seconds), ...args];
   const { stdout, stderr } = await run('pgbench', all, { env: target.environment });
   const tps = /tps = ([\d.]+) \(without/.exec(stdout)?.[1];
-  const transactions = /transactions actually processed: (\d+)/.exec(stdout)?.[1];
-  if (tps === undefined || transactions === undefined)
-    throw new Error(`pgbench on ${target.name} failed: ${stderr}${stdout}`);
-  return { value: Number(tps), statements: Number(transactions) };
+  if (tps === undefined) throw new Error(`pgbench on ${target.name} failed: ${stderr}${stdout}`);
+  return { value: Number(tps), perSecond: Number(tps) };
 }
 
 /** How long one client waits for one answer. */

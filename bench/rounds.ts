@@ -6,8 +6,8 @@ import type { Target } from './targets.ts';
 export interface Sample {
   /** The more the better: statements, transactions or bytes each second; or the less the better: milliseconds. */
   value: number;
-  /** Statements of this round, where the cost of one is wanted. */
-  statements?: number;
+  /** Statements each second once all clients are connected, where the cost of one is wanted. */
+  perSecond?: number;
 }
 
 export interface Cell {
@@ -86,13 +86,13 @@ async function playRound(cell: Cell, targets: readonly Target[]) {
 async function playOnce(cell: Cell, target: Target): Promise<Played> {
   const costs = costsUnderLoad(target);
   const sample = await cell.play(target, seconds);
-  const perSecond = (sample.statements ?? Number.NaN) / seconds;
+  const perSecond = sample.perSecond ?? Number.NaN;
   const micros = (await costs).map(([role, rate]): [string, number] => [role, rate / perSecond]);
   return { ...sample, micros: Object.fromEntries(micros) };
 }
 
 /** Connecting is another matter, and has its own cell: what processes cost is looked at when it is over. */
-const connectedSeconds = 1.2;
+const connectedSeconds = 1.5;
 
 /** Microseconds of processor time for each second of load, by process. */
 async function costsUnderLoad({ processes }: Target): Promise<[string, number][]> {

@@ -6,7 +6,8 @@
  * The entries of all sessions go on one stream of their own: within the streams of bytes, one whose resource does not read would hold
  * up the entries that the others wait for.
  */
-import { StreamReset, type Duplex } from '../shared/duplex.ts';
+import { StreamReset, type Duplex, type Taker } from '../shared/duplex.ts';
+import { flowFrom } from '../shared/flow.ts';
 import { limits } from '../shared/limits.ts';
 
 /** `entry`: session id (16) and the entry, or its header alone. All others: JSON, by the schemas of shared/handshake.ts. */
@@ -92,24 +93,59 @@ export function encodeWitnessJson(value: unknown): Buffer {
 
 /**
  * Gives every message to `take`, in order, as soon as it is whole; resolves when the stream ends. Rejects with StreamReset for what cannot
- * be one, and with what `take` throws. It is on the way of every statement: one pause for a chunk, however many messages are in it.
+ * be one, and with what `take` throws. It is on the way of every statement: an entry is taken within the call that brings it, so that
+ * it is there before the bytes that it is the record of, which stand behind it, ask for it.
  */
-export async function readWitnessMessages(stream: Duplex, take: (type: number, body: Buffer) => void): Promise<void> {
-  let held = nothing;
-  for (let bytes = await stream.read(); bytes; bytes = await stream.read()) {
-    held = held.length === 0 ? asBuffer(bytes) : Buffer.concat([held, bytes]);
+export function readWitnessMessages(stream: Duplex, take: (type: number, body: Buffer) => void): Promise<void> {
+  return new Promise((resolve, reject) => void flowFrom(stream, new MessageReader(take, resolve, reject)));
+}
+
+class MessageReader implements Taker {
+  readonly #take: (type: number, body: Buffer) => void;
+  readonly #resolve: () => void;
+  readonly #reject: (error: Error) => void;
+  #held = nothing;
+  #isOver = false;
+
+  constructor(take: (type: number, body: Buffer) => void, resolve: () => void, reject: (error: Error) => void) {
+    this.#take = take;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  take(bytes: Uint8Array): boolean {
+    if (this.#isOver) return false;
+    try {
+      this.#read(asBuffer(bytes));
+    } catch (error) {
+      this.failed(error as Error);
+    }
+    return !this.#isOver;
+  }
+
+  ended(): void {
+    if (this.#held.length > 0) this.failed(new StreamReset('a witness message was cut off'));
+    else this.#resolve();
+  }
+
+  failed(error: Error): void {
+    this.#isOver = true;
+    this.#reject(error);
+  }
+
+  #read(bytes: Buffer): void {
+    const held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     let at = 0;
     while (held.length - at >= messageHeadBytes) {
       const length = held.readUInt32BE(at + 1);
       if (length > limits.witnessMessageBytesMax) throw new StreamReset(`a witness message of ${length} bytes`);
       const start = at + messageHeadBytes;
       if (held.length < start + length) break;
-      take(held[at]!, held.subarray(start, start + length));
+      this.#take(held[at]!, held.subarray(start, start + length));
       at = start + length;
     }
-    held = at === held.length ? nothing : held.subarray(at);
+    this.#held = at === held.length ? nothing : held.subarray(at);
   }
-  if (held.length > 0) throw new StreamReset('a witness message was cut off');
 }
 
 const nothing: Buffer = Buffer.alloc(0);
