@@ -32,7 +32,7 @@ export class SessionReceipts {
   #awaiting: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #isSettling = false;
-  #hasShrunk = false;
+  readonly #said = new Set<string>();
 
   constructor(parts: ReceiptsParts) {
     this.#parts = parts;
@@ -115,22 +115,27 @@ export class SessionReceipts {
       const receipt = readReceipt(proof, keys);
       if (receipt && receipt.signed.checkpoint.size < newest) this.#shrunk();
       if (receipt && isOf(receipt, session, kind)) await keepReceipt(session, kind, proof);
-      else this.#parts.say(`The gateway’s receipt of session ${session} does not hold: ask who runs the gateway.`);
+      else this.#say(`The gateway’s receipt of session ${session} does not hold: ask who runs the gateway.`);
     }
   }
 
-  /** Said once: somebody has put back an old copy, or shows this machine another log. */
+  /** Once: what is asked for again has the same answer. */
+  #say(line: string): void {
+    if (this.#said.has(line)) return;
+    this.#said.add(line);
+    this.#parts.say(line);
+  }
+
+  /** Somebody has put back an old copy, or shows this machine another log. */
   #shrunk(): void {
-    if (this.#hasShrunk) return;
-    this.#hasShrunk = true;
-    this.#parts.say(
+    this.#say(
       'The gateway’s log is shorter than a receipt that this machine has: ask who runs the gateway, and verify its data directory.',
     );
   }
 
   async #lost(session: string): Promise<void> {
     if ((await keptReceipt(session, 'open')) === undefined) return;
-    this.#parts.say(
+    this.#say(
       `The gateway does not know session ${session} any more, of which this machine has a receipt: run: hoop verify ${session}`,
     );
   }

@@ -163,6 +163,8 @@ test('a data directory that was put back from an old copy is found out by the re
   await query(ready);
   await role.says(/log is shorter than a receipt/);
   await end(role);
+  const said = role.stderr.split('\n').filter((line) => line.startsWith('The gateway'));
+  expect(said).toEqual([...new Set(said)]); // once, however often it is asked for
   await work();
   expect(await verify()).toEqual([26, 'FORK', 'MISSING_SESSION']);
   const asked = await deployment.alice.run(['verify', session, '--json']);
