@@ -9,6 +9,7 @@ import {
   statSync,
   unlinkSync,
   writeFileSync,
+  type Stats,
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
@@ -86,6 +87,7 @@ function write(path: string, identity: Buffer, compiled: Buffer): void {
   const folder = join(path, '..');
   const fresh = `${path}.${process.pid}`;
   try {
+    if (!isOwn(nearest(folder))) return; // `sudo` with the HOME of somebody else: no folder of root's there
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (!isOurs(statSync(folder))) return;
     const body = Buffer.concat([identity, compiled]);
@@ -100,6 +102,11 @@ function write(path: string, identity: Buffer, compiled: Buffer): void {
 
 const digest = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 
+/** The folder, or the one in which it would be made. */
+function nearest(folder: string): Stats {
+  return statSync(folder, { throwIfNoEntry: false }) ?? nearest(join(folder, '..'));
+}
+
 /** On Windows a profile's folder is its user's. */
-const isOurs = ({ uid, mode }: { uid: number; mode: number }): boolean =>
-  process.geteuid === undefined || (uid === process.geteuid() && (mode & 0o022) === 0);
+const isOwn = ({ uid }: Stats): boolean => process.geteuid === undefined || uid === process.geteuid();
+const isOurs = (found: Stats): boolean => isOwn(found) && (process.geteuid === undefined || (found.mode & 0o022) === 0);

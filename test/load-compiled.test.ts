@@ -109,6 +109,12 @@ test('nothing is written where others may write, and that is no error', () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
+test.runIf(process.geteuid?.() === 0)('root makes no folder in the home of somebody else', () => {
+  chownSync(place, 1234, 0);
+  load(bundle(add)).keep!();
+  expect(readdirSync(place)).toEqual(['add.cjs']);
+});
+
 test('a folder that cannot be made is no error', () => {
   writeFileSync(folder, '');
   const { sum, keep } = load(bundle(add));
