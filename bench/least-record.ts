@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fdatasyncSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { fdatasyncSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import type { Flow, Taker } from '../src/shared/duplex.ts';
 import { flowFrom } from '../src/shared/flow.ts';
 import { whenTurnEnds } from '../src/shared/turn.ts';
@@ -22,7 +22,7 @@ export class LeastRecord {
   #used = 0;
   #at = 0;
   #waiting: (() => void)[] = [];
-  readonly #commit = () => this.commit();
+  readonly #commitTurn = () => this.#commit();
 
   constructor(path: string) {
     this.#file = openSync(path, 'wx+');
@@ -34,8 +34,8 @@ export class LeastRecord {
 
   append(bytes: Uint8Array, durable?: () => void): void {
     const size = digestBytes + bytes.length;
-    if (this.#used + size > this.#buffer.length) this.commit();
-    if (this.#used === 0) whenTurnEnds('record', this.#commit);
+    if (this.#used + size > this.#buffer.length) this.#commit();
+    if (this.#used === 0) whenTurnEnds('record', this.#commitTurn);
     this.#chain = createHash('sha256').update(this.#chain).update(bytes).digest();
     this.#buffer.set(this.#chain, this.#used);
     this.#buffer.set(bytes, this.#used + digestBytes);
@@ -43,7 +43,7 @@ export class LeastRecord {
     if (durable) this.#waiting.push(durable);
   }
 
-  commit(): void {
+  #commit(): void {
     if (this.#used === 0) return;
     if (this.#at + this.#used > fileBytes) this.#at = 0;
     writeSync(this.#file, this.#buffer, 0, this.#used, this.#at);
@@ -53,10 +53,6 @@ export class LeastRecord {
     const durable = this.#waiting;
     this.#waiting = [];
     for (const act of durable) act();
-  }
-
-  close(): void {
-    closeSync(this.#file);
   }
 }
 

@@ -3,7 +3,6 @@ import { asUserError, debugStack, errorBody, errorLines, exitCodeOf, requestedEx
 
 /** The command line from its words to the exit code. */
 export async function runCli(runCommand: (words: string[]) => Promise<unknown>): Promise<never> {
-  quietPipes();
   interrupts();
   try {
     await runCommand(process.argv.slice(2));
@@ -23,15 +22,6 @@ function report(error: unknown): number {
   if (process.argv.includes('--json')) process.stdout.write(`${terminalSafeJson(errorBody(shown), 2)}\n`);
   else process.stderr.write(`${errorLines(shown)}\n`);
   return exitCodeOf(shown);
-}
-
-/** `hoop replay … | head`: the reader has enough, and that is no error. */
-function quietPipes(): void {
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit();
-      throw error;
-    });
 }
 
 /** 128 + the signal's number, as shells have it; commands that end in their own way listen themselves. */

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadCompiled } from './load-compiled.ts';
+import { quietPipes } from './quiet-pipes.ts';
 import { version } from './shared/version.ts';
 
 /** What a bundle of one command offers (scripts/bundle.mjs makes it): see decision 0074. */
@@ -14,6 +15,7 @@ const quick = new Set(['connect', 'mcp', 'run', 'sessions']);
 
 /** `hoop`, from the first word to the exit code. `entry` is the URL of bin/run.js, beside which package.json lies. */
 export async function start(entry: string): Promise<void> {
+  quietPipes();
   const words = process.argv.slice(2);
   if (words.length === 1 && words[0] === '--version') return sayVersion();
   const name = quickName(words);

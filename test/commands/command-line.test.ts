@@ -10,6 +10,12 @@ const cli = new Cli();
 afterAll(() => cli.remove());
 const error = (stdout: string) => JSON.parse(stdout).error;
 
+it.each(['--version', '--help', 'sessions --help'])('hoop %s is quiet when its reader has gone', (words) => {
+  const entry = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+  const { stderr } = spawnSync('sh', ['-c', `'${process.execPath}' '${entry}' ${words} | true`], { encoding: 'utf8' });
+  expect(stderr).toBe('');
+});
+
 describe('exit codes are the same with and without --json', () => {
   const cases: [what: string, args: string[], exit: number, code: string, says: string][] = [
     ['an unknown command', ['frobnicate'], 2, 'HOOP_USAGE', 'frobnicate'],

@@ -1,24 +1,13 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { PostgresServer } from '../../src/demo/postgres.ts';
-import { Deployment } from '../support/deployment.ts';
-import { startAnyPostgres } from '../support/postgres.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { deployedBeforePostgres } from '../support/deployed.ts';
 import { hasProgram } from '../support/programs.ts';
 import { until } from '../support/until.ts';
 
 const entry = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
-let server: PostgresServer;
-let deployment: Deployment;
-beforeAll(async () => {
-  server = await startAnyPostgres({ database: 'orders' });
-  deployment = await Deployment.start({ postgres: server });
-}, 60_000);
-afterAll(async () => {
-  await deployment?.remove();
-  await server?.stop();
-});
+const deployment = await deployedBeforePostgres();
 
 /** The built command on a terminal of its own, which `script` gives it. */
 function onTerminal(columns: number, env: Record<string, string> = {}) {

@@ -1,22 +1,11 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { PostgresServer } from '../../src/demo/postgres.ts';
-import { Deployment } from '../support/deployment.ts';
+import { expect, test } from 'vitest';
+import { deployedBeforePostgres } from '../support/deployed.ts';
 import { revisions, startMcp } from '../support/mcp.ts';
-import { startAnyPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 
-let server: PostgresServer;
-let deployment: Deployment;
-beforeAll(async () => {
-  server = await startAnyPostgres({ database: 'orders' });
-  deployment = await Deployment.start({ postgres: server });
-}, 60_000);
-afterAll(async () => {
-  await deployment?.remove();
-  await server?.stop();
-});
+const deployment = await deployedBeforePostgres();
 
 const entry = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 type Message = { id?: number; result?: { isError?: boolean; content: { text: string }[] } };

@@ -1,22 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { approveDevice } from '../../src/client/approve-device.ts';
-import type { PostgresServer } from '../../src/demo/postgres.ts';
 import { Cli } from '../support/cli.ts';
-import { Deployment } from '../support/deployment.ts';
+import { deployedBeforePostgres } from '../support/deployed.ts';
 import { revisions, startMcp, type Revision } from '../support/mcp.ts';
-import { startAnyPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 
-let server: PostgresServer;
-let deployment: Deployment;
-beforeAll(async () => {
-  server = await startAnyPostgres({ database: 'orders' });
-  deployment = await Deployment.start({ postgres: server });
-}, 60_000);
-afterAll(async () => {
-  await deployment?.remove();
-  await server?.stop();
-});
+const deployment = await deployedBeforePostgres();
 
 const cursor = (revision: Revision, env?: Record<string, string>) =>
   startMcp(revision, env ?? deployment.alice.environment());

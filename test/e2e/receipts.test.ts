@@ -1,26 +1,16 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { parseCheckpoint } from '../../src/recording/checkpoint.ts';
 import { formatVerifierKey, noteHolds, parseVerifierKey } from '../../src/recording/note.ts';
 import { parseTlogProof } from '../../src/recording/tlog-proof.ts';
-import type { PostgresServer } from '../../src/demo/postgres.ts';
-import { Deployment, type Ready, type Role } from '../support/deployment.ts';
-import { startAnyPostgres } from '../support/postgres.ts';
+import { deployedBeforePostgres } from '../support/deployed.ts';
+import type { Ready, Role } from '../support/deployment.ts';
 import { until } from '../support/until.ts';
 
 /** What a developer’s machine holds of its own sessions, with all roles as processes that can be killed. */
-let server: PostgresServer;
-let deployment: Deployment;
-beforeAll(async () => {
-  server = await startAnyPostgres({ database: 'orders' });
-  deployment = await Deployment.start({ postgres: server });
-}, 60_000);
-afterAll(async () => {
-  await deployment?.remove();
-  await server?.stop();
-});
+const deployment = await deployedBeforePostgres();
 
 interface Witnesses {
   witnesses: { cosigned: number; declined?: string }[];

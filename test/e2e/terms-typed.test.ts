@@ -1,24 +1,14 @@
 import pg from 'pg';
 import { fetch } from 'undici';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { approveDevice } from '../../src/client/approve-device.ts';
-import type { PostgresServer } from '../../src/demo/postgres.ts';
 import { Cli } from '../support/cli.ts';
-import { Deployment, type Ready } from '../support/deployment.ts';
+import { deployedBeforePostgres } from '../support/deployed.ts';
+import type { Ready } from '../support/deployment.ts';
 import { at } from '../support/load.ts';
-import { startAnyPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 
-let server: PostgresServer;
-let deployment: Deployment;
-beforeAll(async () => {
-  server = await startAnyPostgres({ database: 'orders' });
-  deployment = await Deployment.start({ postgres: server });
-}, 60_000);
-afterAll(async () => {
-  await deployment?.remove();
-  await server?.stop();
-});
+const deployment = await deployedBeforePostgres();
 
 test('hoop connect --keep-credential gives the same address and password each time; without it, another password', async () => {
   const seen: Record<string, string>[] = [];

@@ -1,23 +1,12 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { StoredSignIn } from '../../src/client/token-store.ts';
-import type { PostgresServer } from '../../src/demo/postgres.ts';
-import { Deployment } from '../support/deployment.ts';
+import { deployedBeforePostgres } from '../support/deployed.ts';
 import { revisions, startMcp } from '../support/mcp.ts';
-import { startAnyPostgres } from '../support/postgres.ts';
 
 const processes = 20;
-let server: PostgresServer;
-let deployment: Deployment;
-beforeAll(async () => {
-  server = await startAnyPostgres({ database: 'orders' });
-  deployment = await Deployment.start({ postgres: server });
-}, 60_000);
-afterAll(async () => {
-  await deployment?.remove();
-  await server?.stop();
-});
+const deployment = await deployedBeforePostgres();
 
 function tokenFile(): string {
   const folder = join(deployment.alice.configDir, 'tokens');
