@@ -9,17 +9,24 @@ import { until } from '../support/until.ts';
 const entry = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 const deployment = await deployedBeforePostgres();
 
+/** What else asks for colour or for none: a person's terminal says nothing of that. */
+const saidOfColour = /^(CI|CI_.*|CONTINUOUS_INTEGRATION|FORCE_COLOR|NO_COLOR|COLORTERM|TEAMCITY_VERSION|TF_BUILD|AGENT_NAME)$/;
+
 /** The built command on a terminal of its own, which `script` gives it. */
 function onTerminal(columns: number, env: Record<string, string> = {}) {
   const line = `stty cols ${columns} rows 24; exec '${process.execPath}' '${entry}' connect orders-db --port 0`;
   const child = spawn('script', ['--quiet', '--flush', '--return', '--command', line, '/dev/null'], {
-    env: { ...deployment.alice.environment(), TERM: 'xterm-256color', SHELL: '/bin/sh', ...env },
+    env: { ...withoutColourSaid(deployment.alice.environment()), TERM: 'xterm-256color', SHELL: '/bin/sh', ...env },
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   let shown = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text));
   const ended = new Promise<number | null>((resolve) => void child.once('close', resolve));
   return { shown: () => shown, press: (keys: string) => child.stdin.write(keys), ended };
+}
+
+function withoutColourSaid(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !saidOfColour.test(name)));
 }
 
 const colours = /\u001B\[(3[0-7]|9[0-7])m/;
