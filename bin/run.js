@@ -1,4 +1,5 @@
 #!/usr/bin/env node
-import { start } from '../dist/start.js';
+'use strict';
+const { dirname } = require('node:path');
 
-await start(import.meta.url);
+require('../dist/start.cjs').start(dirname(__dirname));

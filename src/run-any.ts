@@ -1,8 +1,8 @@
 import { runCli } from './run-cli.ts';
 
 /** Any command, help too: oclif finds it. */
-export const runAny = (entry: string): Promise<never> =>
-  runCli(async (words) => (await import('./run-oclif.ts')).run(asksForHelp(words), entry));
+export const runAny = (root: string): Promise<never> =>
+  runCli(async (words) => (await import('./run-oclif.ts')).run(asksForHelp(words), root));
 
 /** `hoop help users create` is what people type too. */
 const asksForHelp = ([first, ...rest]: string[]): string[] =>

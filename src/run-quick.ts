@@ -1,5 +1,4 @@
-import { fileURLToPath } from 'node:url';
-import { Config } from '@oclif/core/config';
+import type { Config } from '@oclif/core/config';
 import * as z from 'zod';
 import { runCli } from './run-cli.ts';
 import { onStarted } from './shared/started.ts';
@@ -16,29 +15,41 @@ interface QuickCommand {
 /** One command, known already: the class that oclif would have found. `keepCompiled`: what to do when it has started. */
 export const runQuick =
   (id: string, command: QuickCommand) =>
-  (entry: string, keepCompiled: (() => void) | undefined): Promise<never> =>
+  (root: string, keepCompiled: (() => void) | undefined): Promise<never> =>
     runCli(async ([, ...words]) => {
       onStarted(keepCompiled);
       command.id = id;
-      await command.runWith(words, new QuickConfig(entry));
+      await command.runWith(words, new QuickConfig(root) as Pick<Config, keyof QuickConfig> as Config);
     });
 
-/** What oclif would read from package.json and the manifest for one command, without reading what stands there of fifty others. */
-class QuickConfig extends Config {
-  override readonly root: string;
-  override readonly bin = 'hoop';
-  override readonly name = 'hoop';
-  override readonly version = version;
-  override readonly userAgent = `hoop/${version} ${process.platform}-${process.arch} node-${process.version}`;
+/** What a command asks its configuration for, without what oclif would load to find fifty others. */
+class QuickConfig {
+  readonly root: string;
+  readonly bin = 'hoop';
+  readonly name = 'hoop';
+  readonly version = version;
+  readonly userAgent = `hoop/${version} ${process.platform}-${process.arch} node-${process.version}`;
+  /** Words are taken as they are. */
+  readonly topicSeparator = ':';
 
-  constructor(entry: string) {
-    const root = fileURLToPath(new URL('..', entry));
-    super({ root });
+  constructor(root: string) {
     this.root = root;
   }
 
   /** hoop has none. */
-  override runHook(): Promise<{ successes: []; failures: [] }> {
+  runHook(): Promise<{ successes: []; failures: [] }> {
     return Promise.resolve({ successes: [], failures: [] });
+  }
+
+  scopedEnvVar(name: string): string | undefined {
+    return process.env[this.scopedEnvVarKey(name)];
+  }
+
+  scopedEnvVarKey(name: string): string {
+    return `HOOP_${name}`;
+  }
+
+  scopedEnvVarKeys(name: string): string[] {
+    return [this.scopedEnvVarKey(name)];
   }
 }

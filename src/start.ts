@@ -1,30 +1,29 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { loadCompiled } from './load-compiled.ts';
 import { quietPipes } from './quiet-pipes.ts';
 import { version } from './shared/version.ts';
 
 /** What a bundle of one command offers (scripts/bundle.mjs makes it): see decision 0074. */
 interface Quick {
-  run(entry: string, keepCompiled: (() => void) | undefined): Promise<never>;
+  run(root: string, keepCompiled: (() => void) | undefined): Promise<never>;
 }
 
 /** Commands that somebody waits for, many times a day: each has a file with all that it needs, and V8's compiled form of it. */
 const quick = new Set(['connect', 'mcp', 'run', 'sessions']);
 
-/** `hoop`, from the first word to the exit code. `entry` is the URL of bin/run.js, beside which package.json lies. */
-export async function start(entry: string): Promise<void> {
+/** `hoop`, from the first word to the exit code. `root` is the folder of package.json. */
+export async function start(root: string): Promise<void> {
   quietPipes();
   const words = process.argv.slice(2);
   if (words.length === 1 && words[0] === '--version') return sayVersion();
   const name = quickName(words);
-  if (name === undefined) return (await import('./run-any.ts')).runAny(entry);
-  const file = fileURLToPath(new URL(`quick/${name}.cjs`, import.meta.url));
+  if (name === undefined) return (await import('./run-any.ts')).runAny(root);
+  const file = join(root, `dist/quick/${name}.cjs`);
   // The bundle has an import of its own: a script has none.
   const importModule = (specifier: string): Promise<unknown> => import(specifier);
   const { exports, keep } = loadCompiled(file, { folder: cacheDir(process.env), importModule });
-  await (exports as Quick).run(entry, keep);
+  await (exports as Quick).run(root, keep);
 }
 
 /** Help is oclif's, and so are words behind a topic. */

@@ -1,13 +1,13 @@
 import { hoopTokenType, tokenExchangeGrant } from '../shared/api.ts';
 import { UserError } from '../shared/errors.ts';
-import { importDpopKey, newDpopKey, type DpopKey } from './dpop-key.ts';
+import { importDpopKey, newDpopKey, type DpopKey, type PrivateJwk } from './dpop-key.ts';
 import { withLock } from './file-lock.ts';
 import type { GatewayFetch } from './gateway-fetch.ts';
 import { openTokenStore, tokenLockPath, type StoredSignIn, type TokenStore } from './token-store.ts';
 
 export interface Credentials {
   accessToken: string;
-  key: DpopKey;
+  key: PrivateJwk;
 }
 
 /** By what right requests are made: a stored sign-in, or HOOP_TOKEN. */
@@ -29,7 +29,7 @@ export class StoredAuthorization implements Authorization {
   readonly kind = 'sign-in';
   readonly #gateway: string;
   readonly #send: GatewayFetch;
-  #held: { signIn: StoredSignIn; key: DpopKey } | undefined;
+  #held: StoredSignIn | undefined;
 
   constructor(gateway: string, send: GatewayFetch) {
     this.#gateway = gateway;
@@ -37,13 +37,12 @@ export class StoredAuthorization implements Authorization {
   }
 
   async credentials(): Promise<Credentials> {
-    if (!this.#held || !isGood(this.#held.signIn)) {
+    if (!this.#held || !isGood(this.#held)) {
       const store = await openTokenStore();
       const stored = await this.#stored(store);
-      const signIn = isGood(stored) ? stored : await this.#refresh(store, stored.accessToken);
-      this.#held = { signIn, key: await importDpopKey(signIn.key) };
+      this.#held = isGood(stored) ? stored : await this.#refresh(store, stored.accessToken);
     }
-    return { accessToken: this.#held.signIn.accessToken, key: this.#held.key };
+    return this.#held;
   }
 
   async refused(accessToken: string): Promise<void> {
@@ -53,7 +52,7 @@ export class StoredAuthorization implements Authorization {
 
   async takeStored(): Promise<boolean> {
     const stored = await (await openTokenStore()).read(this.#gateway);
-    const isOther = stored !== undefined && this.#held !== undefined && stored.key.x !== this.#held.signIn.key.x;
+    const isOther = stored !== undefined && this.#held !== undefined && stored.key.x !== this.#held.key.x;
     if (isOther) this.#held = undefined;
     return isOther;
   }
@@ -121,6 +120,7 @@ export class TokenAuthorization implements Authorization {
   readonly #gateway: string;
   readonly #send: GatewayFetch;
   readonly #secret: string;
+  #key: DpopKey | undefined;
   #held: (Credentials & { accessExpiresAt: number }) | undefined;
 
   constructor(gateway: string, send: GatewayFetch, secret: string) {
@@ -145,13 +145,13 @@ export class TokenAuthorization implements Authorization {
       import('openid-client'),
       import('./oauth.ts'),
     ]);
-    const key = this.#held?.key ?? (await newDpopKey());
+    const key = (this.#key ??= await newDpopKey());
     const config = oauth.knownConfiguration(this.#gateway, this.#send);
     const parameters = { subject_token: this.#secret, subject_token_type: hoopTokenType, scope: 'openid' };
     const DPoP = getDPoPHandle(config, key);
     try {
       const tokens = await genericGrantRequest(config, tokenExchangeGrant, parameters, { DPoP });
-      return { accessToken: tokens.access_token, accessExpiresAt: expiry(tokens.expires_in), key };
+      return { accessToken: tokens.access_token, accessExpiresAt: expiry(tokens.expires_in), key: key.jwk };
     } catch (error) {
       if (oauth.oauthErrorOf(error) !== 'invalid_grant')
         throw oauth.oauthFailure(error, 'HOOP_TOKEN could not be used');

@@ -53,7 +53,7 @@ export class GatewayApi {
   /** For exactly one request (also for a WebSocket upgrade: GET). A proof is good once and for a minute. */
   async authorizationHeaders(method: string, url: string): Promise<Record<string, string>> {
     const { accessToken, key } = await this.#authorization.credentials();
-    return { authorization: `DPoP ${accessToken}`, dpop: await dpopProof(key, method, url, accessToken) };
+    return { authorization: `DPoP ${accessToken}`, dpop: dpopProof(key, method, url, accessToken) };
   }
 
   /** True where another sign-in is stored than the one that was used so far. */

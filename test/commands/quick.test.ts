@@ -23,7 +23,7 @@ const byOclif = (words: string[]) =>
   node([
     '--input-type=module',
     '--eval',
-    `import { runAny } from '${url('dist/run-any.js')}'; await runAny('${url('bin/run.js')}');`,
+    `import { runAny } from '${url('dist/run-any.js')}'; await runAny('${fileURLToPath(url('.'))}');`,
     'hoop',
     ...words,
   ]);

@@ -10,7 +10,8 @@ const entry = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 const deployment = await deployedBeforePostgres();
 
 /** What else asks for colour or for none: a person's terminal says nothing of that. */
-const saidOfColour = /^(CI|CI_.*|CONTINUOUS_INTEGRATION|FORCE_COLOR|NO_COLOR|COLORTERM|TEAMCITY_VERSION|TF_BUILD|AGENT_NAME)$/;
+const saidOfColour =
+  /^(CI|CI_.*|CONTINUOUS_INTEGRATION|FORCE_COLOR|NO_COLOR|COLORTERM|TEAMCITY_VERSION|TF_BUILD|AGENT_NAME)$/;
 
 /** The built command on a terminal of its own, which `script` gives it. */
 function onTerminal(columns: number, env: Record<string, string> = {}) {
