@@ -1,5 +1,14 @@
 import { cpus } from 'node:os';
-import { busyTicks, fdatasyncMillis, median, ownTicks, processorMicros, untilIdle } from './machine.ts';
+import {
+  busyTicks,
+  fdatasyncMillis,
+  forgetPeak,
+  median,
+  ownTicks,
+  processorMicros,
+  residentMib,
+  untilIdle,
+} from './machine.ts';
 import type { Target } from './targets.ts';
 
 /** What one target did in one round. */
@@ -25,6 +34,8 @@ export interface Row {
   ratio: [number, number, number];
   /** Microseconds of processor time for each statement, by process. */
   micros: Record<string, number>;
+  /** Resident memory while it ran, at most, by process. */
+  mib: Record<string, number>;
 }
 
 export interface CellResult {
@@ -43,6 +54,7 @@ const repeatsMax = process.env['HOOP_BENCH_WAIT'] === '0' ? 0 : 3;
 
 interface Played extends Sample {
   micros: Record<string, number>;
+  mib: Record<string, number>;
 }
 
 /**
@@ -84,11 +96,14 @@ async function playRound(cell: Cell, targets: readonly Target[]) {
 }
 
 async function playOnce(cell: Cell, target: Target): Promise<Played> {
+  const processes = Object.entries(target.processes);
+  for (const [, pid] of processes) forgetPeak(pid);
   const costs = costsUnderLoad(target);
   const sample = await cell.play(target, seconds);
   const perSecond = sample.perSecond ?? Number.NaN;
   const micros = (await costs).map(([role, rate]): [string, number] => [role, rate / perSecond]);
-  return { ...sample, micros: Object.fromEntries(micros) };
+  const mib = processes.map(([role, pid]): [string, number] => [role, residentMib(pid).peak]);
+  return { ...sample, micros: Object.fromEntries(micros), mib: Object.fromEntries(mib) };
 }
 
 /** Connecting is another matter, and has its own cell: what processes cost is looked at when it is over. */
@@ -116,6 +131,7 @@ function rowOf(target: string, played: readonly Played[], base: readonly Played[
     value: median(played.map(({ value }) => value)),
     ratio: [median(compared), compared[0]!, compared.at(-1)!],
     micros: Object.fromEntries(roles.map((role) => [role, median(played.map(({ micros }) => micros[role]!))])),
+    mib: Object.fromEntries(roles.map((role) => [role, Math.max(...played.map(({ mib }) => mib[role]!))])),
   };
 }
 
@@ -125,13 +141,19 @@ export function showCell(result: CellResult): void {
     `\n${result.cell} (${result.unit}; one fdatasync here ${result.fdatasyncMillis.toFixed(2)} ms` +
       `${result.disturbedRounds ? `; ${result.disturbedRounds} rounds disturbed by others` : ''})`,
   );
-  for (const { target, value, ratio, micros } of result.rows) {
+  for (const { target, value, ratio, micros, mib } of result.rows) {
     const costs = Object.entries(micros).filter(([, cost]) => !Number.isNaN(cost));
     const shown = isTime ? value.toFixed(3) : value.toFixed(value < 100 ? 1 : 0);
     const [middle, least, most] = ratio.map((part) => part.toFixed(isTime ? 3 : 2));
     console.log(
       `  ${target.padEnd(16)} ${shown.padStart(9)}  ${isTime ? '+' : '×'} ${middle} [${least}–${most}]` +
-        (costs.length ? `  µs each: ${costs.map(([role, cost]) => `${role} ${cost.toFixed(1)}`).join(', ')}` : ''),
+        (costs.length ? `  µs each: ${costs.map(([role, cost]) => `${role} ${cost.toFixed(1)}`).join(', ')}` : '') +
+        (result.unit === 'MB/s' ? `  MiB at most: ${shownMib(mib)}` : ''),
     );
   }
 }
+
+const shownMib = (mib: Record<string, number>): string =>
+  Object.entries(mib)
+    .map(([role, most]) => `${role} ${most.toFixed(0)}`)
+    .join(', ') || 'not looked at';

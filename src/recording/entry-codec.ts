@@ -1,3 +1,4 @@
+import { countCarried } from '../shared/heap.ts';
 import { assert } from '../shared/errors.ts';
 import { digestBytes, domains, sha256Characters, sha256Of } from './digest.ts';
 import { entryVersion, type EntryBody, type EntryHeader, type EntryKind, type WholeEntry } from './entry.ts';
@@ -74,7 +75,9 @@ export function encodeGroup(group: EventGroup, place: EntryPlace): Buffer {
 
 function roomFor(payloadBytes: number): Buffer {
   const bytes = payloadAt + payloadBytes;
-  return bytes <= sharedBytes ? sharedEntries.ofLength(bytes) : Buffer.allocUnsafe(bytes);
+  if (bytes <= sharedBytes) return sharedEntries.ofLength(bytes);
+  countCarried(bytes);
+  return Buffer.allocUnsafe(bytes);
 }
 
 /** Salt, commitment and header of an entry whose payload is there. */

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { started } from './started.ts';
 
 /** Bytes carried between two collections of what carried them: they stay within a processor's own cache. */
-const carriedBytesMax = 4 * 1024 * 1024;
+const carriedBytesMax = 2 * 1024 * 1024;
 /** So long after the last of them the heap's bound is what V8 makes it. */
 const wideMillis = 10_000;
 
@@ -30,7 +30,7 @@ export function tuneHeap(): void {
   setFlagsFromString('--no-expose-gc');
 }
 
-/** To be told of every piece of memory that carries a stream's bytes: `bytes` were asked for. */
+/** To be told of every large piece of memory that carries a stream's bytes: `bytes` were asked for. */
 export function countCarried(bytes: number): void {
   carried += bytes;
   if (carried < carriedBytesMax) return;
