@@ -135,7 +135,8 @@ function schemasAreValues() {
       plugin.onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, ({ path }) => {
         const contents = readFileSync(path, 'utf8');
         if (!contents.includes("from 'zod'")) return undefined;
-        return { contents: contents.replaceAll(/\bz\.(?!config\b)\w+\(/g, '/* @__PURE__ */ $&'), loader: 'ts' };
+        const calls = /\b(?:z\s*\.(?:coerce\.)?(?!config\b)|\w+Schema\.(?=default|extend|optional|nullable))\w+\(/g;
+        return { contents: contents.replaceAll(calls, '/* @__PURE__ */ $&'), loader: 'ts' };
       });
     },
   };

@@ -1,43 +1,14 @@
 import type * as z from 'zod';
-import {
-  agentCreatedSchema,
-  agentsSchema,
-  apiPrefix,
-  erasedSchema,
-  grantSchema,
-  grantsSchema,
-  holdSchema,
-  receiptsSchema,
-  recordingStatsSchema,
-  resourceSchema,
-  resourcesSchema,
-  rolledOverSchema,
-  sessionSchema,
-  sessionsSchema,
-  statementSchema,
-  streamsSchema,
-  tokenCreatedSchema,
-  tokensSchema,
-  userCreatedSchema,
-  usersSchema,
-  whoamiSchema,
-  type createGrantSchema,
-  type createTokenSchema,
-  type createUserSchema,
-  type eraseSchema,
-  type SessionsQuery,
-  type Statement,
-} from '../shared/api.ts';
+import { apiPrefix } from '../shared/api.ts';
 import { UserError } from '../shared/errors.ts';
 import type { Authorization } from './authorization.ts';
 import { dpopProof } from './dpop-key.ts';
 import { gatewayRefusal, notAGateway } from './gateway-refusal.ts';
 import type { ApiAnswer, GatewayRequest } from './gateway-request.ts';
 
-type Query = Record<string, string | number | boolean | undefined>;
-const named = encodeURIComponent;
+export type Query = Record<string, string | number | boolean | undefined>;
 
-/** The gateway's HTTP API, typed; every answer is checked. Throws UserError only. */
+/** Asks the gateway's HTTP API; what there is to ask stands in `api/`. Every answer is checked. Throws UserError only. */
 export class GatewayApi {
   /** The gateway's own address. */
   readonly url: string;
@@ -59,92 +30,40 @@ export class GatewayApi {
   /** True where another sign-in is stored than the one that was used so far. */
   takeStored = () => this.#authorization.takeStored();
 
-  whoami = () => this.#get(whoamiSchema, '/whoami');
-
-  users = () => this.#get(usersSchema, '/users');
-  createUser = (user: z.input<typeof createUserSchema>) => this.#post(userCreatedSchema, '/users', user);
-  removeUser = (name: string) => this.#delete(`/users/${named(name)}`);
-  inviteUser = (name: string) =>
-    this.#post(userCreatedSchema.shape.invitation.unwrap(), `/users/${named(name)}/invitation`);
-
-  grants = (query: Query = {}) => this.#get(grantsSchema, '/grants', query);
-  createGrant = (grant: z.input<typeof createGrantSchema>) => this.#post(grantSchema, '/grants', grant);
-  removeGrant = (id: string) => this.#delete(`/grants/${named(id)}`);
-
-  agents = () => this.#get(agentsSchema, '/agents');
-  createAgent = (name: string) => this.#post(agentCreatedSchema, '/agents', { name });
-  removeAgent = (name: string) => this.#delete(`/agents/${named(name)}`);
-  newJoinToken = (name: string) => this.#post(agentCreatedSchema, `/agents/${named(name)}/join-token`);
-
-  tokens = (query: Query = {}) => this.#get(tokensSchema, '/tokens', query);
-  createToken = (token: z.input<typeof createTokenSchema>) => this.#post(tokenCreatedSchema, '/tokens', token);
-  revokeToken = (id: string) => this.#delete(`/tokens/${named(id)}`);
-
-  resources = () => this.#get(resourcesSchema, '/resources');
-  resource = (name: string) => this.#get(resourceSchema, `/resources/${named(name)}`);
-
-  sessions = (query: Partial<SessionsQuery> = {}) => this.#get(sessionsSchema, '/sessions', query);
-  /** By id, unique prefix, or `last`. */
-  session = (id: string) => this.#get(sessionSchema, `/sessions/${named(id)}`);
-
-  receipts = (id: string) => this.#get(receiptsSchema, `/sessions/${named(id)}/receipts`);
-  streams = async (id: string) => (await this.#get(streamsSchema, `/sessions/${named(id)}/streams`)).streams;
-
-  killSession = async (id: string, reason: string | undefined): Promise<void> => {
-    const body = reason === undefined ? {} : { reason };
-    await textOf(await this.#request('POST', `/sessions/${named(id)}/kill`, body));
-  };
-
-  rotateLogKey = () => this.#post(rolledOverSchema, '/log/key');
-
-  recordingStats = () => this.#get(recordingStatsSchema, '/recordings/stats');
-  erase = (session: string, order: z.input<typeof eraseSchema>) =>
-    this.#post(erasedSchema, `/recordings/${named(session)}/erase`, order);
-  hold = async (session: string, reason?: string) =>
-    this.#checked(
-      holdSchema,
-      await jsonOf(
-        await this.#request('PUT', `/recordings/${named(session)}/hold`, reason === undefined ? {} : { reason }),
-      ),
-    );
-  releaseHold = (session: string) => this.#delete(`/recordings/${named(session)}/hold`);
-
-  /** In order (`follow`: as they are answered, to the session's end); throws where the answer is cut off, so that a part never looks like the whole. */
-  async *statements(id: string, { follow = false } = {}): AsyncGenerator<Statement> {
-    const answer = await this.#request('GET', `/sessions/${named(id)}/statements${follow ? '?follow=true' : ''}`);
-    for await (const line of linesOf(answer))
-      if (line !== '' || !follow) yield this.#checked(statementSchema, parseJson(line));
-  }
-
-  /** The recording's entries as they are on disk, each behind its length; `recordedEntries` reads them. */
-  entries = async (id: string): Promise<AsyncIterable<Uint8Array>> =>
-    (await this.#request('GET', `/sessions/${named(id)}/entries`)).chunks;
-
-  /** The file of `hoop sessions export`; throws where the answer is cut off. `heldSize`: with a proof from that size of the log on. */
-  async exported(id: string, heldSize?: number): Promise<AsyncIterable<Uint8Array>> {
-    const query = heldSize === undefined ? '' : `?heldSize=${heldSize}`;
-    return (await this.#request('GET', `/sessions/${named(id)}/export${query}`)).chunks;
-  }
-
-  async #get<S extends z.ZodType>(schema: S, path: string, query: Query = {}): Promise<z.infer<S>> {
+  async get<S extends z.ZodType>(schema: S, path: string, query: Query = {}): Promise<z.infer<S>> {
     const given = Object.entries(query).filter(([, value]) => value !== undefined);
     const search = new URLSearchParams(
       given.map(([name, value]): [string, string] => [name, String(value)]),
     ).toString();
-    const answer = await this.#request('GET', search === '' ? path : `${path}?${search}`);
+    const answer = await this.request('GET', search === '' ? path : `${path}?${search}`);
     return this.#checked(schema, await jsonOf(answer));
   }
 
-  async #post<S extends z.ZodType>(schema: S, path: string, body?: unknown): Promise<z.infer<S>> {
-    return this.#checked(schema, await jsonOf(await this.#request('POST', path, body)));
+  async post<S extends z.ZodType>(schema: S, path: string, body?: unknown): Promise<z.infer<S>> {
+    return this.#checked(schema, await jsonOf(await this.request('POST', path, body)));
   }
 
-  async #delete(path: string): Promise<void> {
-    await textOf(await this.#request('DELETE', path));
+  async put<S extends z.ZodType>(schema: S, path: string, body: unknown): Promise<z.infer<S>> {
+    return this.#checked(schema, await jsonOf(await this.request('PUT', path, body)));
+  }
+
+  /** A POST that is answered with nothing. */
+  async order(path: string, body: unknown): Promise<void> {
+    await textOf(await this.request('POST', path, body));
+  }
+
+  /** Lines of JSON as they come; an empty one is a sign of life. Throws where the answer is cut off, so that a part never looks like the whole. */
+  async *lines<S extends z.ZodType>(schema: S, path: string): AsyncGenerator<z.infer<S>> {
+    for await (const line of linesOf(await this.request('GET', path)))
+      if (line !== '') yield this.#checked(schema, parseJson(line));
+  }
+
+  async delete(path: string): Promise<void> {
+    await textOf(await this.request('DELETE', path));
   }
 
   /** An access token that the gateway no longer takes is renewed once; a refused request was not carried out. */
-  async #request(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
+  async request(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
     try {
       return await this.#once(method, path, body);
     } catch (error) {

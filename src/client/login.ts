@@ -1,6 +1,8 @@
 import type { Whoami } from '../shared/api.ts';
 import { UserError } from '../shared/errors.ts';
 import { pinAgentKeys } from './agent-keys.ts';
+import { whoami } from './api/account.ts';
+import { listResources } from './api/resources.ts';
 import { StoredAuthorization } from './authorization.ts';
 import { GatewayApi } from './gateway-api.ts';
 import { openGatewayFetch } from './gateway-fetch.ts';
@@ -44,12 +46,12 @@ export async function login(options: LoginOptions): Promise<{ who: Whoami; place
   try {
     const gateway = await signIn({ gateway: chosen, send, store, show, browser, signal: waiting.signal, onOwnAddress });
     const api = new GatewayApi(gateway, new StoredAuthorization(gateway, send), openGatewayRequest(caFile));
-    const who = await api.whoami();
+    const who = await whoami(api);
     await updateSettings((settings) => {
       gatewaySettings(settings, gateway).user = who.user;
     });
     const changed = await pinLogKey(gateway, send);
-    const { resources } = await api.resources();
+    const { resources } = await listResources(api);
     for (const line of [changed, ...(await pinAgentKeys(gateway, resources))]) if (line !== undefined) say(line);
     return { who, place: store.place };
   } finally {

@@ -5,20 +5,20 @@ import type { Entry } from '../recording/entry.ts';
 import { parseSessionId } from '../recording/session-id.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
-import type { GatewayApi } from './gateway-api.ts';
 
 const lengthBytes = 4;
 /** A message and the names and numbers beside it. */
 const entryBytesMax = 2 * limits.messageBytesMax;
 
 /**
- * All entries of a session, of one that runs those that are durable by now. The chain is followed here too: what the gateway left out
- * or changed on the way shows. Throws HOOP_RECORD_DAMAGED, HOOP_GATEWAY_UNREACHABLE where the answer is cut off.
+ * All entries of a session, of one that runs those that are durable by now, from what the gateway answered (`entriesOf`) or what was kept of
+ * it. The chain is followed here too: what was left out or changed on the way shows. Throws HOOP_RECORD_DAMAGED,
+ * HOOP_GATEWAY_UNREACHABLE where the answer is cut off.
  */
-export async function* recordedEntries(api: Pick<GatewayApi, 'entries'>, id: string): AsyncGenerator<Entry> {
+export async function* recordedEntries(id: string, framed: AsyncIterable<Uint8Array>): AsyncGenerator<Entry> {
   const idBytes = parseSessionId(id);
   if (!idBytes) throw new UserError('HOOP_VERSION_SKEW', `the gateway calls a session ${id}, which is no session's id`);
-  yield* checkedEntries({ id, idBytes }, unframed(await api.entries(id)));
+  yield* checkedEntries({ id, idBytes }, unframed(framed));
 }
 
 async function* unframed(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

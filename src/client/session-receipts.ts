@@ -4,6 +4,7 @@ import type { LogKey } from '../recording/rollover.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
 import { pause } from '../shared/pause.ts';
+import { receiptsOf } from './api/sessions.ts';
 import type { ConnectionState } from './connected-resource.ts';
 import { pinnedLogKeys, trustedLogKeys } from './log-key.ts';
 import type { OpenedGateway } from './open-gateway.ts';
@@ -104,7 +105,7 @@ export class SessionReceipts {
 
   /** `newest`: leaves that this machine has seen the log to have before it asked. */
   async #fetch(session: string, { keys, newest }: { keys: readonly LogKey[]; newest: number }): Promise<void> {
-    const given = await this.#parts.gateway.api.receipts(session).catch((error: unknown) => {
+    const given = await receiptsOf(this.#parts.gateway.api, session).catch((error: unknown) => {
       if (!(error instanceof UserError) || error.code !== 'HOOP_NOT_FOUND') throw error;
       return undefined;
     });

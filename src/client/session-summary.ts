@@ -1,4 +1,5 @@
 import type { SessionStream, Statement } from '../shared/api.ts';
+import { statementsOf, streamsOf } from './api/sessions.ts';
 import type { GatewayApi } from './gateway-api.ts';
 
 export interface SessionSummary {
@@ -16,13 +17,13 @@ const failedMax = 10;
 export async function summarise(api: GatewayApi, session: string): Promise<SessionSummary> {
   const slowest: Statement[] = [];
   const failed: Statement[] = [];
-  for await (const statement of api.statements(session)) {
+  for await (const statement of statementsOf(api, session)) {
     const { outcome } = statement;
     if ((outcome?.status === 'error' || outcome?.status === 'refused') && failed.length < failedMax)
       failed.push(statement);
     if (outcome?.durationMicros !== undefined) keepSlowest(slowest, statement);
   }
-  return { streams: await api.streams(session), slowest, failed };
+  return { streams: await streamsOf(api, session), slowest, failed };
 }
 
 function keepSlowest(slowest: Statement[], statement: Statement): void {

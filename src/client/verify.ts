@@ -11,6 +11,7 @@ import { isWitnessList, parseWitnessList, type WitnessList } from '../recording/
 import { reportOf, type VerifyReport } from '../recording/verify-report.ts';
 import { UserError } from '../shared/errors.ts';
 import { pinnedAgents } from './agent-keys.ts';
+import { exportOf, getSession } from './api/sessions.ts';
 import { exportTo } from './export-session.ts';
 import type { GatewayApi } from './gateway-api.ts';
 import { pinnedKeys, pinnedLogKeys, pinnedRollovers } from './log-key.ts';
@@ -67,7 +68,7 @@ async function verifyFromGateway(request: VerifyRequest, trust: Trust): Promise<
   const gateway = await api();
   const keys = request.key === undefined ? await pinnedLogKeys(gateway.url) : givenLogKeys(trust);
   const receipts = readReceipts(trust.receipts ?? [], keys);
-  const id = await gateway.session(target).then(
+  const id = await getSession(gateway, target).then(
     (session) => session.id,
     (error: unknown) => lostSession(target, receipts, error),
   );
@@ -76,7 +77,7 @@ async function verifyFromGateway(request: VerifyRequest, trust: Trust): Promise<
   const folder = await mkdtemp(join(tmpdir(), 'hoop-verify-'));
   try {
     const file = join(folder, 'export.tar');
-    await exportTo(file, await gateway.exported(id, newest?.checkpoint.size));
+    await exportTo(file, await exportOf(gateway, id, newest?.checkpoint.size));
     const held = trust.seen?.checkpoint ? trust.held : newest;
     return await files.verifyExport(file, { ...trust, isFresh: true, ...(held && { held }) });
   } finally {

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../base-command.ts';
+import { listResources } from '../client/api/resources.ts';
 import type { Initialised } from '../client/project/init-project.ts';
 
 export default class Init extends BaseCommand<typeof Init> {
@@ -37,7 +38,7 @@ already stays as it is. In a clone, where .hoop.json is there, run it without ar
       chooseGateway,
       reachable: async (gateway) => {
         const { api } = await this.gateway({ ...flags, gateway });
-        return (await api.resources()).resources.flatMap(({ name, granted }) => (granted ? [name] : []));
+        return (await listResources(api)).resources.flatMap(({ name, granted }) => (granted ? [name] : []));
       },
     });
     const { initialisedText } = await import('../ui/initialised.ts');

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../base-command.ts';
+import { entriesOf, getSession, statementsOf } from '../client/api/sessions.ts';
 import { pagerFlag } from '../client/pager-flag.ts';
 import { rerunFlags, type RerunFlags } from '../client/rerun/flags.ts';
 import type { Session } from '../shared/api.ts';
@@ -56,7 +57,7 @@ export default class Replay extends BaseCommand<typeof Replay> {
     const { replayFormats } = await import('../ui/formats/formats.ts');
     const { CopySpools } = await import('../client/copy-spool.ts');
     const { api } = await this.gateway(flags);
-    const session = await api.session(args.session);
+    const session = await getSession(api, args.session);
     if (flags.play) return this.#play(api, session, flags);
     await using spools = new CopySpools();
     const format = this.jsonEnabled() ? 'json' : flags.format;
@@ -74,17 +75,19 @@ export default class Replay extends BaseCommand<typeof Replay> {
     const { chosenGateway, verifyApart } = await import('../client/verify-apart.ts');
     const over = new AbortController();
     const verify = () => verifyApart(session.id, chosenGateway(flags), over.signal);
-    await play({ session, statements: api.statements(session.id), verify, stdin, stdout }).finally(() => over.abort());
+    await play({ session, statements: statementsOf(api, session.id), verify, stdin, stdout }).finally(() =>
+      over.abort(),
+    );
     process.exit(); // what is still being read is of no use to anybody
   }
 
   #source(api: GatewayApi, session: Session): Omit<ReplaySource, 'spool' | 'stream'> {
     return {
       session,
-      statements: () => api.statements(session.id),
+      statements: () => statementsOf(api, session.id),
       entries: async function* () {
         const { recordedEntries } = await import('../client/recorded-entries.ts');
-        yield* recordedEntries(api, session.id);
+        yield* recordedEntries(session.id, entriesOf(api, session.id));
       },
       say: (line) => this.say(line),
     };
@@ -102,7 +105,7 @@ export default class Replay extends BaseCommand<typeof Replay> {
     const report = this.jsonEnabled() ? 'json' : (flags.report ?? 'text');
     process.exitCode = await replayInto({
       gateway,
-      session: await gateway.api.session(id),
+      session: await getSession(gateway.api, id),
       flags,
       environment: process.env,
       dial: (address, tls) => dial({ address, tls }),

@@ -1,4 +1,5 @@
 import { BaseCommand } from '../base-command.ts';
+import { whoami } from '../client/api/account.ts';
 import type { Whoami as WhoamiBody } from '../shared/api.ts';
 
 export default class Whoami extends BaseCommand<typeof Whoami> {
@@ -9,7 +10,7 @@ export default class Whoami extends BaseCommand<typeof Whoami> {
   async run(): Promise<WhoamiBody> {
     const { flags } = await this.parse(Whoami);
     const { api } = await this.gateway(flags);
-    const who = await api.whoami();
+    const who = await whoami(api);
     const { facts, timeAndAge } = await import('../ui/print.ts');
     this.log(
       facts([

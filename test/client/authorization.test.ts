@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { whoami } from '../../src/client/api/account.ts';
 import { StoredAuthorization } from '../../src/client/authorization.ts';
 import { GatewayApi } from '../../src/client/gateway-api.ts';
 import { openGatewayFetch } from '../../src/client/gateway-fetch.ts';
@@ -48,7 +49,7 @@ describe('a sign-in that lasts', () => {
     expect(stored().refreshToken).not.toBe(before.refreshToken);
     // As if the process had died before it stored what the gateway gave it.
     store(before);
-    expect(await api().whoami()).toMatchObject({ user: 'alice' });
+    expect(await whoami(api())).toMatchObject({ user: 'alice' });
     expect(stored().refreshToken).not.toBe(before.refreshToken);
   });
 
@@ -62,12 +63,12 @@ describe('a sign-in that lasts', () => {
 
   it('an access token that the gateway no longer takes is renewed once, unseen', async () => {
     store({ ...stored(), accessToken: 'A'.repeat(43) });
-    expect(await api().whoami()).toMatchObject({ user: 'alice' });
+    expect(await whoami(api())).toMatchObject({ user: 'alice' });
   });
 
   it('one that was revoked ends, and its tokens are removed', async () => {
     gateway.identity.revokeUser(gateway.registry.users.get('alice'));
-    await expect(api().whoami()).rejects.toMatchObject({
+    await expect(whoami(api())).rejects.toMatchObject({
       code: 'HOOP_SIGN_IN',
       next: `run: hoop login --gateway ${gateway.url}`,
     });
@@ -78,7 +79,7 @@ describe('a sign-in that lasts', () => {
 describe('several long-running processes whose sign-in has gone', () => {
   it('ask for one approval, not for one each', async () => {
     gateway.identity.revokeUser(gateway.registry.users.get('alice'));
-    await expect(api().whoami()).rejects.toMatchObject({ code: 'HOOP_SIGN_IN' });
+    await expect(whoami(api())).rejects.toMatchObject({ code: 'HOOP_SIGN_IN' });
     const prompts: DevicePrompt[] = [];
     const show = (prompt: DevicePrompt) => {
       prompts.push(prompt);
@@ -89,6 +90,6 @@ describe('several long-running processes whose sign-in has gone', () => {
     const tokens = await openTokenStore();
     await Promise.all([1, 2, 3].map(() => signInAgain({ gateway: gateway.url, send, store: tokens, show, signal })));
     expect(prompts).toHaveLength(1);
-    expect(await api().whoami()).toMatchObject({ user: 'alice' });
+    expect(await whoami(api())).toMatchObject({ user: 'alice' });
   });
 });

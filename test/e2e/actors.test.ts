@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import pg from 'pg';
+import { entriesOf } from '../../src/client/api/sessions.ts';
 import { recordedEntries } from '../../src/client/recorded-entries.ts';
 import { openSessionTunnel, type TunnelRequest } from '../../src/client/session-tunnel.ts';
 import type { PostgresServer } from '../../src/demo/postgres.ts';
@@ -38,7 +39,7 @@ const openTunnel = (user: SignedIn, more: Partial<TunnelRequest> = {}) =>
   });
 
 async function genesis(id: string): Promise<Record<string, unknown>> {
-  for await (const { body } of recordedEntries(apiOf(stack.gateway, alice), id)) return body as never;
+  for await (const { body } of recordedEntries(id, entriesOf(apiOf(stack.gateway, alice), id))) return body as never;
   throw new Error('an empty recording');
 }
 
@@ -119,7 +120,11 @@ test('the database knows the session, the user and the actor; the record has the
   expect(name).toBe(`hoop/${connected.session.slice(0, 12)}/alice/cursor report`);
   await client.end();
   const states: unknown[] = [];
-  for await (const { body } of recordedEntries(apiOf(stack.gateway, alice), connected.session)) states.push(body);
+  for await (const { body } of recordedEntries(
+    connected.session,
+    entriesOf(apiOf(stack.gateway, alice), connected.session),
+  ))
+    states.push(body);
   expect(states).toContainEqual(expect.objectContaining({ kind: 'state', name: 'application_name', value: 'report' }));
   await connected.close();
 });

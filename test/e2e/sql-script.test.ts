@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { entriesOf, getSession, statementsOf } from '../../src/client/api/sessions.ts';
 import { CopySpools } from '../../src/client/copy-spool.ts';
 import { recordedEntries } from '../../src/client/recorded-entries.ts';
 import type { PostgresServer } from '../../src/demo/postgres.ts';
@@ -87,13 +88,13 @@ const raw = (): Promise<RawClient> => RawClient.open(connected);
 async function script(stream?: number): Promise<{ sql: string; said: string[] }> {
   await connected.close(); // then all outcomes are on disk
   const api = apiOf(stack.gateway, alice);
-  const session = await api.session(connected.session);
+  const session = await getSession(api, connected.session);
   const said: string[] = [];
   await using spools = new CopySpools();
   const pieces = replayFormats.sql({
     session,
-    statements: () => api.statements(session.id),
-    entries: () => recordedEntries(api, session.id),
+    statements: () => statementsOf(api, session.id),
+    entries: () => recordedEntries(session.id, entriesOf(api, session.id)),
     spool: spools.spool,
     stream,
     say: (line) => said.push(line),
@@ -268,7 +269,7 @@ describe('the entries of a recording over the API', () => {
       for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
     };
     let count = 0;
-    for await (const _ of recordedEntries({ entries: async () => entries() }, id)) count++;
+    for await (const _ of recordedEntries(id, entries())) count++;
     return count;
   };
 
@@ -279,7 +280,7 @@ describe('the entries of a recording over the API', () => {
     await connected.close();
     const api = apiOf(stack.gateway, alice);
     const pieces: Uint8Array[] = [];
-    for await (const piece of await api.entries(connected.session)) pieces.push(piece);
+    for await (const piece of entriesOf(api, connected.session)) pieces.push(piece);
     const bytes = Buffer.concat(pieces);
     const whole = await read(bytes, connected.session);
     expect(whole).toBeGreaterThan(4);
@@ -294,6 +295,6 @@ describe('the entries of a recording over the API', () => {
   test('are not there for somebody else', async () => {
     await stack.addUser('bob');
     const bob = apiOf(stack.gateway, await stack.signIn('bob'));
-    await expect(bob.entries(connected.session)).rejects.toMatchObject({ code: 'HOOP_NOT_FOUND' });
+    await expect(entriesOf(bob, connected.session).next()).rejects.toMatchObject({ code: 'HOOP_NOT_FOUND' });
   });
 });

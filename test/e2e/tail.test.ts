@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { statementsOf } from '../../src/client/api/sessions.ts';
 import type { PostgresServer } from '../../src/demo/postgres.ts';
 import type { Statement } from '../../src/shared/api.ts';
 import { followSessions } from '../../src/client/follow-sessions.ts';
@@ -47,7 +48,7 @@ test('whoever joins under load is shown every statement once, and the end', asyn
     const mine: Statement[] = [];
     shown.push(mine);
     const join = async () => {
-      for await (const statement of api.statements(id, { follow: true })) mine.push(statement);
+      for await (const statement of statementsOf(api, id, { follow: true })) mine.push(statement);
     };
     tails.push(join());
     const before = shown[0]!.length;
@@ -69,7 +70,7 @@ test('a statement that takes long keeps back no other; those who leave cost noth
   const sleeping = slow!.query('select pg_sleep(60)').catch((error: Error) => error.message);
   await quick!.query('select 1');
   const texts: (string | null)[] = [];
-  for await (const { text } of apiOf(stack.gateway, alice).statements(connected.session, { follow: true })) {
+  for await (const { text } of statementsOf(apiOf(stack.gateway, alice), connected.session, { follow: true })) {
     texts.push(text);
     if (text === 'select 1') break;
   }
@@ -81,7 +82,8 @@ test('a statement that takes long keeps back no other; those who leave cost noth
 
 test('a session that has ended is shown whole, and not waited for', async () => {
   const all: Statement[] = [];
-  for await (const statement of apiOf(stack.gateway, alice).statements('last', { follow: true })) all.push(statement);
+  for await (const statement of statementsOf(apiOf(stack.gateway, alice), 'last', { follow: true }))
+    all.push(statement);
   expect(all.map(({ text }) => text)).toContain('select pg_sleep(60)');
 });
 

@@ -1,4 +1,5 @@
 import { dial } from '../../src/agent/transport.ts';
+import { entriesOf } from '../../src/client/api/sessions.ts';
 import { parseDsn } from '../../src/client/rerun/dsn.ts';
 import { rerun, type RerunPace } from '../../src/client/rerun/rerun.ts';
 import { surveyOf } from '../../src/client/rerun/survey.ts';
@@ -29,7 +30,7 @@ export async function rerunOn(
   dsn: string,
   { until, signal, pace, onStatement }: RerunTestOptions = {},
 ): Promise<Ran> {
-  const entries = () => recordedEntries(api, session);
+  const entries = () => recordedEntries(session, entriesOf(api, session));
   const survey = await surveyOf(entries(), until);
   await survey.protocol.load?.();
   const target = openDsn(parseDsn(dsn, {}), survey.protocol, directly);

@@ -1,4 +1,5 @@
 import { UserError } from '../../shared/errors.ts';
+import { whoami } from '../api/account.ts';
 import type { OpenedGateway } from '../open-gateway.ts';
 import { openTokenStore } from '../token-store.ts';
 import { findDirectCredentials, type DirectCredential } from './direct-credentials.ts';
@@ -82,7 +83,7 @@ async function reach(gateway: unknown): Promise<Omit<Check, 'name'>> {
 }
 
 async function signIn({ api }: OpenedGateway): Promise<Omit<Check, 'name'>> {
-  const { user, role, via } = await api.whoami();
+  const { user, role, via } = await whoami(api);
   return { state: 'ok', seen: `${user} (${role}), by ${via === 'token' ? 'HOOP_TOKEN' : 'sign-in'}`, next: null };
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { statementsOf } from '../api/sessions.ts';
 import type { OpenedGateway } from '../open-gateway.ts';
 import { onConnection, runStatement } from '../mcp/sql.ts';
 import { RecordedSession } from '../mcp/recorded-session.ts';
@@ -39,7 +40,7 @@ export async function probeRecord({ gateway, resource, caFile }: ProbeOptions): 
       { connect: () => connect({ tool: 'doctor' }), environment: info.environment, signal: stop.signal },
       (client) => runStatement(client, { text }, bounds),
     );
-    for await (const statement of gateway.api.statements(id)) {
+    for await (const statement of statementsOf(gateway.api, id)) {
       if (statement.text !== text) continue;
       const seen = `statement sent, run and read back from session ${id.slice(0, 8)} in ${Date.now() - started} ms`;
       return { state: 'ok', seen, next: null };

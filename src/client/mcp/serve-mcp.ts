@@ -2,6 +2,7 @@ import { McpServer } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { started } from '../../shared/started.ts';
 import { version } from '../../shared/version.ts';
+import { getResource } from '../api/resources.ts';
 import type { OpenedGateway } from '../open-gateway.ts';
 import { tellTale } from '../tell-tale.ts';
 import { RecordedSession } from './recorded-session.ts';
@@ -63,7 +64,7 @@ export async function serveMcp({ resource, actor, ttlMillis, caFile, gateway, sa
 
 /** Where nobody is signed in yet it is not known, and SQL is what most resources speak. */
 const protocolOf = async (resource: string, gateway: () => Promise<OpenedGateway>): Promise<string | undefined> => {
-  const asked = gateway().then(({ api }) => api.resource(resource));
+  const asked = gateway().then(({ api }) => getResource(api, resource));
   return asked.then(
     ({ protocol }) => protocol,
     () => undefined,

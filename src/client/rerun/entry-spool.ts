@@ -3,6 +3,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Entry } from '../../recording/entry.ts';
+import { entriesOf } from '../api/sessions.ts';
 import type { GatewayApi } from '../gateway-api.ts';
 import { recordedEntries } from '../recorded-entries.ts';
 
@@ -19,10 +20,10 @@ export class EntrySpool implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  static async of(api: Pick<GatewayApi, 'entries'>, session: string): Promise<EntrySpool> {
+  static async of(api: GatewayApi, session: string): Promise<EntrySpool> {
     const spool = new EntrySpool(session, await mkdtemp(join(tmpdir(), 'hoop-replay-')));
     try {
-      await spool.#fill(await api.entries(session));
+      await spool.#fill(entriesOf(api, session));
       return spool;
     } catch (error) {
       await spool[Symbol.asyncDispose]();
@@ -33,7 +34,7 @@ export class EntrySpool implements AsyncDisposable {
   /** From the first on; the chain is checked on the way. */
   entries(): AsyncGenerator<Entry> {
     const chunks = createReadStream(this.#file) as AsyncIterable<Uint8Array>;
-    return recordedEntries({ entries: () => Promise.resolve(chunks) }, this.#session);
+    return recordedEntries(this.#session, chunks);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

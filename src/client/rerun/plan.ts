@@ -1,5 +1,6 @@
 import type { Session } from '../../shared/api.ts';
 import { UserError } from '../../shared/errors.ts';
+import { getResource, listResources } from '../api/resources.ts';
 import type { OpenedGateway } from '../open-gateway.ts';
 import { isDsn, parseDsn, type DsnTarget } from './dsn.ts';
 import { EntrySpool } from './entry-spool.ts';
@@ -45,14 +46,14 @@ async function judged(
   { genesis: recorded, protocol }: Survey,
 ): Promise<Pick<RerunPlan, 'target' | 'objections'>> {
   if (!isDsn(into)) {
-    const target = await api.resource(into);
+    const target = await getResource(api, into);
     expectSame(target.protocol, protocol.name, into);
     return { target: { name: into, dsn: undefined }, objections: await objectionsToResource({ recorded, target }) };
   }
   const dsn = parseDsn(into, environment);
   const name = `${dsn.address}/${dsn.database}`;
   expectSame(dsn.protocol, protocol.name, name);
-  const { resources: known } = await api.resources();
+  const { resources: known } = await listResources(api);
   const objections = await objectionsToDsn({ recorded, target: dsn, known, isSandbox: sandbox === true });
   return { target: { name, dsn }, objections };
 }

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../base-command.ts';
+import { createAgent, newJoinToken } from '../../client/api/agents.ts';
 import type { AgentCreated } from '../../shared/api.ts';
 
 export default class AgentsCreate extends BaseCommand<typeof AgentsCreate> {
@@ -18,7 +19,7 @@ export default class AgentsCreate extends BaseCommand<typeof AgentsCreate> {
   async run(): Promise<AgentCreated> {
     const { args, flags } = await this.parse(AgentsCreate);
     const { api, url } = await this.gateway(flags);
-    const created = flags.again ? await api.newJoinToken(args.name) : await api.createAgent(args.name);
+    const created = flags.again ? await newJoinToken(api, args.name) : await createAgent(api, args.name);
     const { timeAndAge } = await import('../../ui/print.ts');
     this.say(
       `Agent ${created.agent.name}. Beside the resource, before ${timeAndAge(created.joinToken.expiresAt, Date.now())}:`,

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { BaseCommand } from '../../base-command.ts';
+import { listAgents } from '../../client/api/agents.ts';
 import type { agentsSchema } from '../../shared/api.ts';
 
 export default class AgentsList extends BaseCommand<typeof AgentsList> {
@@ -10,7 +11,7 @@ export default class AgentsList extends BaseCommand<typeof AgentsList> {
   async run(): Promise<z.infer<typeof agentsSchema>> {
     const { flags } = await this.parse(AgentsList);
     const { api } = await this.gateway(flags);
-    const body = await api.agents();
+    const body = await listAgents(api);
     const { table, relativeTime, tone } = await import('../../ui/print.ts');
     this.log(
       table(body.agents, [

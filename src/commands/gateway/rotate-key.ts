@@ -1,3 +1,4 @@
+import { rotateLogKey } from '../../client/api/log.ts';
 import type { RolledOver } from '../../shared/api.ts';
 import { BaseCommand } from '../../base-command.ts';
 
@@ -11,7 +12,7 @@ export default class GatewayRotateKey extends BaseCommand<typeof GatewayRotateKe
   async run(): Promise<RolledOver> {
     const { flags } = await this.parse(GatewayRotateKey);
     const { api } = await this.gateway(flags);
-    const rolled = await api.rotateLogKey();
+    const rolled = await rotateLogKey(api);
     this.log(`old  ${rolled.before}`);
     this.log(`new  ${rolled.key}`);
     return rolled;

@@ -1,5 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../base-command.ts';
+import { createGrant } from '../../client/api/grants.ts';
 import type { Grant } from '../../shared/api.ts';
 
 export default class GrantsAdd extends BaseCommand<typeof GrantsAdd> {
@@ -30,7 +31,7 @@ export default class GrantsAdd extends BaseCommand<typeof GrantsAdd> {
     const { unofferedResource } = await import('../../client/unoffered-resource.ts');
     const { api } = await this.gateway(flags);
     const warning = await unofferedResource(api, resource);
-    const grant = await api.createGrant({
+    const grant = await createGrant(api, {
       resource,
       ...(user === undefined ? {} : { user }),
       ...(group === undefined ? {} : { group }),

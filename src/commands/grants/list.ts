@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import type * as z from 'zod';
 import { BaseCommand } from '../../base-command.ts';
+import { listGrants } from '../../client/api/grants.ts';
 import type { grantsSchema } from '../../shared/api.ts';
 
 export default class GrantsList extends BaseCommand<typeof GrantsList> {
@@ -18,7 +19,7 @@ export default class GrantsList extends BaseCommand<typeof GrantsList> {
   async run(): Promise<z.infer<typeof grantsSchema>> {
     const { flags } = await this.parse(GrantsList);
     const { api } = await this.gateway(flags);
-    const body = await api.grants({ user: flags.user, resource: flags.resource });
+    const body = await listGrants(api, { user: flags.user, resource: flags.resource });
     const { grantRules } = await import('../../ui/grant-rules.ts');
     const { table, localTime } = await import('../../ui/print.ts');
     this.log(

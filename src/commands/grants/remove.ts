@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../base-command.ts';
+import { removeGrant } from '../../client/api/grants.ts';
 
 export default class GrantsRemove extends BaseCommand<typeof GrantsRemove> {
   static override summary = 'Take a grant back; live sessions that stand on it end.';
@@ -22,7 +23,7 @@ export default class GrantsRemove extends BaseCommand<typeof GrantsRemove> {
     const { findGrant } = await import('../../client/find-grant.ts');
     const { api } = await this.gateway(flags);
     const id = await findGrant(api, { id: args.grant, user, group, resource });
-    await api.removeGrant(id);
+    await removeGrant(api, id);
     this.say(`Removed grant ${id}.`);
     return { removed: id };
   }

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../base-command.ts';
+import { eraseEntries } from '../../client/api/recordings.ts';
 import type { Erased } from '../../shared/api.ts';
 
 export default class RecordingsErase extends BaseCommand<typeof RecordingsErase> {
@@ -25,7 +26,7 @@ export default class RecordingsErase extends BaseCommand<typeof RecordingsErase>
     const { args, flags } = await this.parse(RecordingsErase);
     const { seq, only, reason } = flags;
     const { api } = await this.gateway(flags);
-    const erased = await api.erase(args.session, { seq, only, ...(reason === undefined ? {} : { reason }) });
+    const erased = await eraseEntries(api, args.session, { seq, only, ...(reason === undefined ? {} : { reason }) });
     this.log(`Erased from session ${erased.session}: ${erased.entries.map((entry) => `#${entry}`).join(', ')}`);
     return erased;
   }

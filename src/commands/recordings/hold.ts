@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../base-command.ts';
+import { holdRecording } from '../../client/api/recordings.ts';
 import type { Hold } from '../../shared/api.ts';
 
 export default class RecordingsHold extends BaseCommand<typeof RecordingsHold> {
@@ -15,7 +16,7 @@ export default class RecordingsHold extends BaseCommand<typeof RecordingsHold> {
   async run(): Promise<Hold> {
     const { args, flags } = await this.parse(RecordingsHold);
     const { api } = await this.gateway(flags);
-    const hold = await api.hold(args.session, flags.reason);
+    const hold = await holdRecording(api, args.session, flags.reason);
     this.log(`Session ${hold.session} is held until: hoop recordings release ${hold.session}`);
     return hold;
   }

@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../base-command.ts';
+import { releaseHold } from '../../client/api/recordings.ts';
 
 export default class RecordingsRelease extends BaseCommand<typeof RecordingsRelease> {
   static override summary = 'Release a recording that is held: retention counts for it again.';
@@ -11,7 +12,7 @@ export default class RecordingsRelease extends BaseCommand<typeof RecordingsRele
   async run(): Promise<void> {
     const { args, flags } = await this.parse(RecordingsRelease);
     const { api } = await this.gateway(flags);
-    await api.releaseHold(args.session);
+    await releaseHold(api, args.session);
     this.say('Released.');
   }
 }

@@ -1,4 +1,5 @@
 import { BaseCommand } from '../../base-command.ts';
+import { recordingStats } from '../../client/api/recordings.ts';
 import type { RecordingStats } from '../../shared/api.ts';
 
 export default class RecordingsStats extends BaseCommand<typeof RecordingsStats> {
@@ -9,7 +10,7 @@ export default class RecordingsStats extends BaseCommand<typeof RecordingsStats>
   async run(): Promise<RecordingStats> {
     const { flags } = await this.parse(RecordingsStats);
     const { api } = await this.gateway(flags);
-    const stats = await api.recordingStats();
+    const stats = await recordingStats(api);
     if (this.jsonEnabled()) return stats;
     const { recordingStatsText } = await import('../../ui/recording-stats.ts');
     this.log(recordingStatsText(stats));

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { BaseCommand } from '../../base-command.ts';
+import { listResources } from '../../client/api/resources.ts';
 import type { resourcesSchema } from '../../shared/api.ts';
 
 export default class Resources extends BaseCommand<typeof Resources> {
@@ -12,7 +13,7 @@ export default class Resources extends BaseCommand<typeof Resources> {
   async run(): Promise<z.infer<typeof resourcesSchema>> {
     const { flags } = await this.parse(Resources);
     const { api } = await this.gateway(flags);
-    const body = await api.resources();
+    const body = await listResources(api);
     const { rememberResources } = await import('../../client/known-resources.ts');
     await rememberResources(
       api.url,

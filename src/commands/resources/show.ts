@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../base-command.ts';
+import { getResource } from '../../client/api/resources.ts';
 import type { Resource } from '../../shared/api.ts';
 
 export default class ResourcesShow extends BaseCommand<typeof ResourcesShow> {
@@ -11,7 +12,7 @@ export default class ResourcesShow extends BaseCommand<typeof ResourcesShow> {
   async run(): Promise<Resource> {
     const { args, flags } = await this.parse(ResourcesShow);
     const { api } = await this.gateway(flags);
-    const resource = await api.resource(args.resource);
+    const resource = await getResource(api, args.resource);
     const { facts } = await import('../../ui/print.ts');
     const results = resource.results === 'rows' ? 'a digest, and the first rows' : 'a digest';
     this.log(

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../base-command.ts';
+import { exportOf, getSession } from '../../client/api/sessions.ts';
 
 export default class SessionsExport extends BaseCommand<typeof SessionsExport> {
   static override summary = 'Write a session to one file that a stranger can verify, offline.';
@@ -27,9 +28,9 @@ export default class SessionsExport extends BaseCommand<typeof SessionsExport> {
     const { exportTo } = await import('../../client/export-session.ts');
     const held = flags.checkpoint && (await (await import('../../client/verify.ts')).readCheckpoint(flags.checkpoint));
     const { api } = await this.gateway(flags);
-    const { id } = await api.session(args.session);
+    const { id } = await getSession(api, args.session);
     const file = flags.out ?? `hoop-${id}.tar`;
-    await exportTo(file, await api.exported(id, held ? held.checkpoint.size : undefined));
+    await exportTo(file, await exportOf(api, id, held ? held.checkpoint.size : undefined));
     this.log(`${file}: session ${id}`);
     return { session: id, file };
   }

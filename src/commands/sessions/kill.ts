@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../base-command.ts';
+import { getSession, killSession } from '../../client/api/sessions.ts';
 
 export default class SessionsKill extends BaseCommand<typeof SessionsKill> {
   static override summary = 'End a live session: your own, or as administrator anybody’s.';
@@ -21,9 +22,9 @@ export default class SessionsKill extends BaseCommand<typeof SessionsKill> {
   async run(): Promise<{ session: string; state: string; reason: string | null }> {
     const { args, flags } = await this.parse(SessionsKill);
     const { api } = await this.gateway(flags);
-    const { id } = await api.session(args.session);
-    await api.killSession(id, flags.reason);
-    const { state, reason } = await api.session(id);
+    const { id } = await getSession(api, args.session);
+    await killSession(api, id, flags.reason);
+    const { state, reason } = await getSession(api, id);
     this.log(`session ${id} has ended`);
     return { session: id, state, reason };
   }

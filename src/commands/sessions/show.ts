@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../base-command.ts';
+import { getSession } from '../../client/api/sessions.ts';
 import type { SessionSummary } from '../../client/session-summary.ts';
 import { chosenGateway } from '../../client/verify-apart.ts';
 import type { Session } from '../../shared/api.ts';
@@ -24,7 +25,7 @@ export default class SessionsShow extends BaseCommand<typeof SessionsShow> {
     const { verifyApart } = await import('../../client/verify-apart.ts');
     const { sessionText } = await import('../../ui/session-text.ts');
     const { api } = await this.gateway(flags);
-    const session = await api.session(args.session);
+    const session = await getSession(api, args.session);
     const asked = new AbortController();
     const verified = verifyApart(session.id, chosenGateway(flags), asked.signal);
     const summary = await summarise(api, session.id).catch((error: unknown) => {

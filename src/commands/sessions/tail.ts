@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../base-command.ts';
+import { getSession, statementsOf } from '../../client/api/sessions.ts';
 import { terminalSafeJson } from '../../ui/escape-control.ts';
 
 export default class SessionsTail extends BaseCommand<typeof SessionsTail> {
@@ -24,14 +25,14 @@ export default class SessionsTail extends BaseCommand<typeof SessionsTail> {
       import('../../ui/write-to.ts'),
     ]);
     const { api } = await this.gateway(flags);
-    const session = await api.session(args.session);
+    const session = await getSession(api, args.session);
     const json = this.jsonEnabled();
     if (!json) this.log(replayHeader(session));
-    for await (const statement of api.statements(session.id, { follow: true })) {
+    for await (const statement of statementsOf(api, session.id, { follow: true })) {
       const line = json ? terminalSafeJson(statement) : `\n${replayStatement(statement, session)}`;
       await writeTo(process.stdout, `${line}\n`);
     }
-    this.say(`session ${session.id}: ${sessionState(await api.session(session.id))}`);
+    this.say(`session ${session.id}: ${sessionState(await getSession(api, session.id))}`);
   }
 
   /** One line, as the statements are. */

@@ -1,5 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../base-command.ts';
+import { createToken } from '../../client/api/tokens.ts';
 import type { TokenCreated } from '../../shared/api.ts';
 
 export default class TokensCreate extends BaseCommand<typeof TokensCreate> {
@@ -23,7 +24,7 @@ export default class TokensCreate extends BaseCommand<typeof TokensCreate> {
     const ttlSeconds = Math.floor(parseSpan(flags.ttl, '--ttl') / 1000);
     const { api } = await this.gateway(flags);
     const named = flags.name === undefined ? {} : { name: flags.name };
-    const created = await api.createToken({ user: flags.user, ttlSeconds, ...named });
+    const created = await createToken(api, { user: flags.user, ttlSeconds, ...named });
     const { timeAndAge } = await import('../../ui/print.ts');
     const { id, user, expiresAt } = created.token;
     this.say(`Token ${id} acts as ${user} until ${timeAndAge(expiresAt, Date.now())}. It is not shown again:`);

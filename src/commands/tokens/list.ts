@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import type * as z from 'zod';
 import { BaseCommand } from '../../base-command.ts';
+import { listTokens } from '../../client/api/tokens.ts';
 import type { tokensSchema } from '../../shared/api.ts';
 
 export default class TokensList extends BaseCommand<typeof TokensList> {
@@ -15,7 +16,7 @@ export default class TokensList extends BaseCommand<typeof TokensList> {
   async run(): Promise<z.infer<typeof tokensSchema>> {
     const { flags } = await this.parse(TokensList);
     const { api } = await this.gateway(flags);
-    const body = await api.tokens({ user: flags.user });
+    const body = await listTokens(api, { user: flags.user });
     const { table, localTime, relativeTime } = await import('../../ui/print.ts');
     const now = Date.now();
     this.log(

@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../base-command.ts';
+import { revokeToken } from '../../client/api/tokens.ts';
 
 export default class TokensRevoke extends BaseCommand<typeof TokensRevoke> {
   static override summary = 'Revoke a token: what was exchanged for it and its live sessions end.';
@@ -10,7 +11,7 @@ export default class TokensRevoke extends BaseCommand<typeof TokensRevoke> {
   async run(): Promise<{ revoked: string }> {
     const { args, flags } = await this.parse(TokensRevoke);
     const { api } = await this.gateway(flags);
-    await api.revokeToken(args.token);
+    await revokeToken(api, args.token);
     this.say(`Revoked token ${args.token}.`);
     return { revoked: args.token };
   }

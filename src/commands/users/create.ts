@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../base-command.ts';
+import { createUser } from '../../client/api/users.ts';
 import type { Role, UserCreated } from '../../shared/api.ts';
 
 export default class UsersCreate extends BaseCommand<typeof UsersCreate> {
@@ -31,7 +32,7 @@ export default class UsersCreate extends BaseCommand<typeof UsersCreate> {
     const password = flags['password-stdin'] ? await this.#password(args.name) : undefined;
     if (flags['setup-code'] !== undefined) return this.#first(args.name, password ?? '', flags);
     const { api } = await this.gateway(flags);
-    const created = await api.createUser({
+    const created = await createUser(api, {
       name: args.name,
       groups: flags.group,
       ...(flags.role === undefined ? {} : { role: flags.role }),

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { BaseCommand } from '../../base-command.ts';
+import { listUsers } from '../../client/api/users.ts';
 import type { usersSchema } from '../../shared/api.ts';
 
 export default class UsersList extends BaseCommand<typeof UsersList> {
@@ -10,7 +11,7 @@ export default class UsersList extends BaseCommand<typeof UsersList> {
   async run(): Promise<z.infer<typeof usersSchema>> {
     const { flags } = await this.parse(UsersList);
     const { api } = await this.gateway(flags);
-    const body = await api.users();
+    const body = await listUsers(api);
     const { table, localTime } = await import('../../ui/print.ts');
     this.log(
       table(body.users, [

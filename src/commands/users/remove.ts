@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../base-command.ts';
+import { removeUser } from '../../client/api/users.ts';
 
 export default class UsersRemove extends BaseCommand<typeof UsersRemove> {
   static override summary = 'Remove a user: sign-ins, tokens and live sessions end; recordings stay.';
@@ -10,7 +11,7 @@ export default class UsersRemove extends BaseCommand<typeof UsersRemove> {
   async run(): Promise<{ removed: string }> {
     const { args, flags } = await this.parse(UsersRemove);
     const { api } = await this.gateway(flags);
-    await api.removeUser(args.name);
+    await removeUser(api, args.name);
     this.say(`Removed ${args.name}.`);
     return { removed: args.name };
   }

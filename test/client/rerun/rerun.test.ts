@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { statementsOf } from '../../../src/client/api/sessions.ts';
 import type { PostgresServer } from '../../../src/demo/postgres.ts';
 import {
   bytesOf,
@@ -323,7 +324,7 @@ describe.each(postgresServers)('a recorded session run again, $name', ({ name: s
     const api = apiOf(stack.gateway, alice);
     await connected.idle();
     const bad: number[] = [];
-    for await (const { seq, text } of api.statements(connected.session))
+    for await (const { seq, text } of statementsOf(api, connected.session))
       if (text === 'delete from accounts') bad.push(seq);
     const ran = await again({ until: bad[0]! });
     expect(ran.statements.map(({ recorded, result }) => [recorded.text, result])).toEqual([
