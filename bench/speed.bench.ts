@@ -15,7 +15,7 @@ import {
   tpcbCell,
 } from './cells.ts';
 import { residentMib } from './machine.ts';
-import { keepResults } from './results.ts';
+import { Results } from './results.ts';
 import { playCell, showCell, type Cell, type CellResult } from './rounds.ts';
 import { bytesOnly, direct, haProxy, hoop, pgBouncer, type Target } from './targets.ts';
 
@@ -29,15 +29,17 @@ test('speed, side by side in interleaved rounds', async () => {
   const targets = await startTargets(postgres);
   try {
     await run('pgbench', ['-i', '-q', '-s', '1'], { env: direct(postgres).environment });
-    const results: CellResult[] = [];
+    const found: CellResult[] = [];
+    const results = new Results('speed');
     for (const cell of cellsIn(folder)) {
       const result = await playCell(cell, targets);
       showCell(result);
-      results.push(result);
+      found.push(result);
+      results.keep({ postgres: postgres.kind, results: found, memory: targets.flatMap(memoryOf) });
     }
     const memory = targets.flatMap(memoryOf);
     console.log(`\nresident memory at the end, and at most\n${memory.map(shownMemory).join('\n')}`);
-    keepResults('speed', { postgres: postgres.kind, results, memory });
+    results.show();
   } finally {
     for (const target of targets) await target.stop();
     await postgres.stop();
