@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import fastify from 'fastify';
 import pg from 'pg';
 import { fetch } from 'undici';
@@ -72,11 +72,20 @@ it('describes the routes that there are, all of them and no others', async () =>
   expect([...routes, 'get /openapi.json'].toSorted()).toEqual(described().toSorted());
 });
 
-it('describes what the command line asks for, and it asks for nothing else', () => {
-  const client = readFileSync(new URL('../../src/client/gateway-api.ts', import.meta.url), 'utf8');
-  const asked = [...client.matchAll(/['`](\/[a-z][^'`]*)['`]/g)].map(([, path]) =>
-    path!.replaceAll(/\$\{named\(\w+\)\}/g, '{}').replace(/\$\{.*$/, ''),
+/** What a file of requests asks for; names are `{}`. `path(…)` is the beginning that its requests share. */
+function pathsIn(source: string): string[] {
+  const shared = /const path = .*`(.*)`;/.exec(source)?.[1] ?? '';
+  return [...source.matchAll(/['`]((?:\/[a-z]|\$\{path\()[^'`]*)['`]/g)].map(([, path]) =>
+    path!
+      .replace(/\$\{path\(\w+\)\}/, () => shared)
+      .replaceAll(/\$\{encodeURIComponent\(\w+\)\}/g, '{}')
+      .replace(/\$\{.*$/, ''),
   );
+}
+
+it('describes what the command line asks for, and it asks for nothing else', () => {
+  const folder = new URL('../../src/client/api/', import.meta.url);
+  const asked = readdirSync(folder).flatMap((file) => pathsIn(readFileSync(new URL(file, folder), 'utf8')));
   const known = described().map((one) => one.split(' ')[1]!.replaceAll(/\{\w+\}/g, '{}'));
   expect(asked.length).toBeGreaterThan(20);
   expect(asked.filter((path) => !known.includes(path))).toEqual([]);
