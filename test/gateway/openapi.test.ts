@@ -74,8 +74,9 @@ it('describes the routes that there are, all of them and no others', async () =>
 
 /** What a file of requests asks for; names are `{}`. `path(…)` is the beginning that its requests share. */
 function pathsIn(source: string): string[] {
-  const shared = /const path = .*`(.*)`;/.exec(source)?.[1] ?? '';
-  return [...source.matchAll(/['`]((?:\/[a-z]|\$\{path\()[^'`]*)['`]/g)].map(([, path]) =>
+  const [line, shared = ''] = /const path = .*`(.*)`;/.exec(source) ?? ['', ''];
+  const requests = source.replace(line, '').replaceAll(/(?<=[ (])path\(\w+\)/g, (call) => `\`\${${call}}\``);
+  return [...requests.matchAll(/['`]((?:\/[a-z]|\$\{path\()[^'`]*)['`]/g)].map(([, path]) =>
     path!
       .replace(/\$\{path\(\w+\)\}/, () => shared)
       .replaceAll(/\$\{encodeURIComponent\(\w+\)\}/g, '{}')
