@@ -127,7 +127,7 @@ function fromDist(files, folder) {
   };
 }
 
-/** Making a schema does nothing else: one that a command does not use is left out. */
+/** Making a schema does nothing else: one that a command does not use is left out. (`z.config` does something.) */
 function schemasAreValues() {
   return {
     name: 'schemas-are-values',

@@ -42,7 +42,8 @@ export class StoredAuthorization implements Authorization {
       const stored = await this.#stored(store);
       this.#held = isGood(stored) ? stored : await this.#refresh(store, stored.accessToken);
     }
-    return this.#held;
+    const { accessToken, key } = this.#held;
+    return { accessToken, key };
   }
 
   async refused(accessToken: string): Promise<void> {

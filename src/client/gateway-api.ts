@@ -52,10 +52,13 @@ export class GatewayApi {
     await textOf(await this.request('POST', path, body));
   }
 
-  /** Lines of JSON as they come; an empty one is a sign of life. Throws where the answer is cut off, so that a part never looks like the whole. */
-  async *lines<S extends z.ZodType>(schema: S, path: string): AsyncGenerator<z.infer<S>> {
+  /**
+   * Lines of JSON as they come; with `beats` an empty one is a sign of life. Throws where the answer is cut off, so that a part never looks
+   * like the whole.
+   */
+  async *lines<S extends z.ZodType>(schema: S, path: string, { beats = false } = {}): AsyncGenerator<z.infer<S>> {
     for await (const line of linesOf(await this.request('GET', path)))
-      if (line !== '') yield this.#checked(schema, parseJson(line));
+      if (line !== '' || !beats) yield this.#checked(schema, parseJson(line));
   }
 
   async delete(path: string): Promise<void> {

@@ -1,11 +1,13 @@
 import type { Event, EventSink, Sequence } from '../protocol/event.ts';
 import { SessionChain } from '../recording/chain.ts';
 import type { Entry, EntryBody } from '../recording/entry.ts';
+import { sharedBytes } from '../recording/entry-codec.ts';
 import { EventGroup } from '../recording/event-group.ts';
 import type { Genesis } from '../recording/genesis.ts';
 import { SessionLedger, type SessionCounters } from '../recording/ledger.ts';
 import type { Clock } from '../shared/clock.ts';
 import { assert, UserError } from '../shared/errors.ts';
+import { countCarried } from '../shared/heap.ts';
 import type { Journal, JournalSession } from '../store/journal.ts';
 import type { Sealer } from './sealer.ts';
 
@@ -228,5 +230,6 @@ export class SessionRecorder {
     this.#lastMicros = timeMicros;
     this.#parts.onAppended?.(this.id, entry);
     if (this.#followers.size > 0) for (const follower of this.#followers) follower(entry);
+    if (entry.length > sharedBytes) countCarried(entry.length);
   }
 }

@@ -1,4 +1,3 @@
-import { countCarried } from '../shared/heap.ts';
 import { assert } from '../shared/errors.ts';
 import { digestBytes, domains, sha256Characters, sha256Of } from './digest.ts';
 import { entryVersion, type EntryBody, type EntryHeader, type EntryKind, type WholeEntry } from './entry.ts';
@@ -48,7 +47,7 @@ export interface EntryPlace {
 }
 
 /** Most entries are at most this long: they are encoded in the same memory, one after the other. */
-const sharedBytes = 4096;
+export const sharedBytes = 4096;
 const shared = Buffer.alloc(sharedBytes);
 const sharedEntries = new ViewsByLength(shared, 0);
 /** Domain, salt and payload. */
@@ -75,9 +74,7 @@ export function encodeGroup(group: EventGroup, place: EntryPlace): Buffer {
 
 function roomFor(payloadBytes: number): Buffer {
   const bytes = payloadAt + payloadBytes;
-  if (bytes <= sharedBytes) return sharedEntries.ofLength(bytes);
-  countCarried(bytes);
-  return Buffer.allocUnsafe(bytes);
+  return bytes <= sharedBytes ? sharedEntries.ofLength(bytes) : Buffer.allocUnsafe(bytes);
 }
 
 /** Salt, commitment and header of an entry whose payload is there. */

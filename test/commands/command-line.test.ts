@@ -1,8 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { version } from '../../src/shared/version.ts';
 import { Cli } from '../support/cli.ts';
 
@@ -14,6 +16,15 @@ it.each(['--version', '--help', 'sessions --help'])('hoop %s is quiet when its r
   const entry = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
   const { stderr } = spawnSync('sh', ['-c', `'${process.execPath}' '${entry}' ${words} | true`], { encoding: 'utf8' });
   expect(stderr).toBe('');
+});
+
+it('a clone that is not built says so', () => {
+  const clone = mkdtempSync(join(tmpdir(), 'hoop-clone-'));
+  onTestFinished(() => rmSync(clone, { recursive: true }));
+  cpSync(new URL('../../bin', import.meta.url), join(clone, 'bin'), { recursive: true });
+  const { status, stderr } = spawnSync(process.execPath, [join(clone, 'bin/run.js'), 'sessions'], { encoding: 'utf8' });
+  expect(stderr).toBe(`hoop: ${realpathSync(clone)} is not built yet\n      run: npm run build\n`);
+  expect(status).toBe(1);
 });
 
 describe('exit codes are the same with and without --json', () => {

@@ -24,7 +24,8 @@ export const statementsOf = (
   api: GatewayApi,
   id: string,
   { follow = false }: { follow?: boolean } = {},
-): AsyncGenerator<Statement> => api.lines(statementSchema, `${path(id)}/statements${follow ? '?follow=true' : ''}`);
+): AsyncGenerator<Statement> =>
+  api.lines(statementSchema, `${path(id)}/statements${follow ? '?follow=true' : ''}`, { beats: follow });
 
 /** The recording's entries as they are on disk, each behind its length; `recordedEntries` reads them. */
 export async function* entriesOf(api: GatewayApi, id: string): AsyncGenerator<Uint8Array> {
