@@ -9,7 +9,8 @@ import { Cli } from '../test/support/cli.ts';
 export interface Installation extends AsyncDisposable {
   postgres: PostgresServer;
   gateway: ChildProcess;
-  agent: ChildProcess;
+  /** Undefined where it is in the gateway's process. */
+  agent: ChildProcess | undefined;
   cli: Cli;
   /** Starts `hoop connect`, of orders-db unless named; gives the environment for client programs. */
   connect(resource?: string): Promise<{ child: ChildProcess; environment: Record<string, string> }>;
@@ -28,6 +29,8 @@ export interface InstallationOptions {
   tls?: boolean;
   /** Whole lines of agent.yaml's resources, beside orders-db. */
   resources?: string[];
+  /** The agent in the gateway's process (`--agent`). */
+  within?: boolean;
 }
 
 export async function startInstallation(options: InstallationOptions = {}): Promise<Installation> {
@@ -39,7 +42,11 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   });
   if (profiles !== undefined) cli.nodeArgs = ['--cpu-prof', `--cpu-prof-dir=${profiles}`];
   const folder = cli.configDir;
-  const tls = certificate ? ['--tls-cert', certificate.caFile, '--tls-key', certificate.keyFile] : [];
+  const agentFile = join(folder, 'agent.yaml');
+  writeFileSync(
+    agentFile,
+    ['resources:', ...[ordersDb(postgres), ...(options.resources ?? [])].map((line) => `  - ${line}`)].join('\n'),
+  );
   const gateway = cli.start([
     'gateway',
     'start',
@@ -47,7 +54,8 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
     join(folder, 'gw'),
     '--listen',
     '127.0.0.1:0',
-    ...tls,
+    ...(certificate ? ['--tls-cert', certificate.caFile, '--tls-key', certificate.keyFile] : []),
+    ...(options.within ? ['--agent', agentFile] : []),
   ]).child;
   const said = await untilSaid(gateway, /--setup-code (\S+) --gateway (\S+)/);
   const [, code, url] = said as unknown as [string, string, string];
@@ -58,24 +66,8 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   );
   await cli.login('root', password, ['--gateway', url], certificate ? { ca: certificate.cert } : {});
   await succeed(cli.run(['grants', 'add', '--user', 'root', '--resource', '*']));
-  const { stdout } = await succeed(cli.run(['agents', 'create', 'db-agent', '--json']));
-  const { joinToken } = JSON.parse(stdout) as { joinToken: { token: string } };
-  writeFileSync(
-    join(folder, 'agent.yaml'),
-    ['resources:', ...[ordersDb(postgres), ...(options.resources ?? [])].map((line) => `  - ${line}`)].join('\n'),
-  );
-  const agent = cli.start([
-    'agent',
-    'start',
-    '--gateway',
-    url,
-    '--join',
-    joinToken.token,
-    '--config',
-    join(folder, 'agent.yaml'),
-  ]).child;
-  await untilSaid(agent, /linked/);
-  const children = [agent, gateway];
+  const agent = options.within ? undefined : await startAgent(cli, url, agentFile);
+  const children = agent ? [agent, gateway] : [gateway];
   return {
     postgres,
     gateway,
@@ -94,6 +86,15 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
       if (!options.postgres) await postgres.stop();
     },
   };
+}
+
+async function startAgent(cli: Cli, gateway: string, file: string): Promise<ChildProcess> {
+  const { stdout } = await succeed(cli.run(['agents', 'create', 'db-agent', '--json']));
+  const { joinToken } = JSON.parse(stdout) as { joinToken: { token: string } };
+  const join_ = ['--join', joinToken.token];
+  const agent = cli.start(['agent', 'start', '--gateway', gateway, '--config', file, ...join_]).child;
+  await untilSaid(agent, /linked/);
+  return agent;
 }
 
 export function untilSaid(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {

@@ -55,6 +55,7 @@ async function startTargets(postgres: Awaited<ReturnType<typeof startPostgres>>)
     ['bytes only', () => bytesOnly(postgres)],
     ['bytes, durable', () => bytesOnly(postgres, true)],
     ['hoop, ws', () => hoop(postgres, 'hoop, ws')],
+    ['hoop, one process', () => hoop(postgres, 'hoop, one process', { within: true })],
     ['hoop, wss', () => hoop(postgres, 'hoop, wss', { tls: true })],
   ];
   const targets = [direct(postgres)];

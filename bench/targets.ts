@@ -122,7 +122,7 @@ export async function hoop(
     name,
     installation,
     environment,
-    processes: { client: child.pid!, gateway: gateway.pid!, agent: agent.pid! },
+    processes: { client: child.pid!, gateway: gateway.pid!, ...(agent && { agent: agent.pid! }) },
     async stop() {
       await installation[Symbol.asyncDispose]();
     },

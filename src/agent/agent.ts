@@ -22,6 +22,7 @@ import { pump } from '../shared/pump.ts';
 import { handshakeVersion, version } from '../shared/version.ts';
 import { keepThreadPoolAwake } from '../store/thread-pool.ts';
 import { checkVersion, prefixed, readControl, refuseControl, writeControl } from '../tunnel/control.ts';
+import type { GatewayWithin } from '../tunnel/in-process.ts';
 import { afterSequence } from '../tunnel/sequence-frame.ts';
 import { connectWebSocket, type Connection } from '../tunnel/websocket.ts';
 import type { AgentConfig, ResourceConfig } from './config.ts';
@@ -39,8 +40,8 @@ export interface AgentParts {
   key: AgentKey;
   log: Log;
   signal: AbortSignal;
-  /** It runs inside the gateway's process: whoever owns that owns this too, so it witnesses nothing. */
-  colocated?: boolean;
+  /** In the gateway's own process, in the place of a WebSocket; it witnesses nothing then. */
+  within?: GatewayWithin;
   /** Called each time the link stands. */
   onLinked?: (agent: string) => void;
 }
@@ -51,7 +52,7 @@ const finalCodes = new Set<ErrorCode>(['HOOP_JOIN_TOKEN', 'HOOP_VERSION_SKEW', '
 /** Dials out to the gateway and serves its resources until the signal aborts; dials again with backoff and jitter. */
 export async function runAgent(parts: AgentParts): Promise<void> {
   keepThreadPoolAwake();
-  const witness = parts.colocated ? undefined : await Witness.open(parts.config.stateDir, parts.key, parts.log);
+  const witness = parts.within ? undefined : await Witness.open(parts.config.stateDir, parts.key, parts.log);
   try {
     await keepLinked(parts, witness);
   } finally {
@@ -63,10 +64,7 @@ async function keepLinked(parts: AgentParts, witness: Witness | undefined): Prom
   let joinToken = parts.joinToken;
   for (let attempt = 0; !parts.signal.aborted; attempt++) {
     try {
-      const connection = await connectWebSocket(linkUrl(parts.gateway), {
-        signal: parts.signal,
-        ...caOf(parts.config),
-      });
+      const connection = await openLink(parts);
       const link = await greet(connection, parts, joinToken);
       joinToken = undefined; // used up
       attempt = 0;
@@ -78,6 +76,7 @@ async function keepLinked(parts: AgentParts, witness: Witness | undefined): Prom
         );
       await serve(connection, link.control, { ...parts, witness: link.witnessed ? witness : undefined });
       await witness?.unlinked();
+      if (parts.signal.aborted) return;
       parts.log.warn({ gateway: parts.gateway }, 'the link to the gateway closed');
     } catch (error) {
       if (parts.signal.aborted) return;
@@ -89,6 +88,11 @@ async function keepLinked(parts: AgentParts, witness: Witness | undefined): Prom
     }
     await pause(backoffMillis(attempt, limits.agentBackoffMillisMax), parts.signal);
   }
+}
+
+async function openLink({ within, gateway, config, signal }: AgentParts): Promise<Connection> {
+  if (within) return within.link();
+  return connectWebSocket(linkUrl(gateway), { signal, ...caOf(config) });
 }
 
 async function greet(
@@ -103,7 +107,6 @@ async function greet(
     version: handshakeVersion,
     agentVersion: version,
     publicKey: key.publicKey,
-    ...(parts.colocated && { colocated: true }),
     ...(joinToken === undefined ? {} : { joinToken }),
     resources: config.resources.map(offered),
   });

@@ -46,24 +46,28 @@ export type ResourceConfig = z.infer<typeof resourceConfigSchema>;
 export const agentConfigSchema = z.strictObject({
   gateway: z.url().optional(),
   /** Folder of the agent's key; relative to the configuration file. */
-  stateDir: z.string().default('./hoop-agent'),
+  stateDir: z.string().optional(),
   caFile: z.string().optional(),
   resources: z.array(resourceConfigSchema).min(1, 'name at least one resource'),
 });
-export type AgentConfig = z.infer<typeof agentConfigSchema>;
+export type AgentConfig = z.infer<typeof agentConfigSchema> & { stateDir: string };
+
+/** Beside the configuration file. */
+export const ownStateDir = './hoop-agent';
 
 /** Reads `agent.yaml`. Paths inside it are relative to it. Throws HOOP_CONFIG with the key (or line) at fault. */
-export async function readAgentConfig(path: string): Promise<AgentConfig> {
+export async function readAgentConfig(path: string, stateDir?: string): Promise<AgentConfig> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new UserError('HOOP_CONFIG', `cannot read ${path}`, {
       next: 'name the agent configuration with --config',
       cause,
     });
   });
-  return parseAgentConfig(text, path);
+  return parseAgentConfig(text, path, stateDir);
 }
 
-export function parseAgentConfig(text: string, path: string): AgentConfig {
+/** `stateDir`: where the text names none. */
+export function parseAgentConfig(text: string, path: string, stateDir = ownStateDir): AgentConfig {
   const config = parseConfig(agentConfigSchema, parseYamlText(text, path), path);
   const names = new Set<string>();
   for (const [index, resource] of config.resources.entries()) {
@@ -77,7 +81,7 @@ export function parseAgentConfig(text: string, path: string): AgentConfig {
   const from = (file: string) => resolve(dirname(path), file);
   return {
     ...config,
-    stateDir: from(config.stateDir),
+    stateDir: from(config.stateDir ?? stateDir),
     ...(config.caFile && { caFile: from(config.caFile) }),
     resources: config.resources.map((resource) => ({ ...resource, tls: absoluteTls(resource.tls, from) })),
   };

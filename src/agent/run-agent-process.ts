@@ -1,10 +1,10 @@
 import { UserError } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import { runAgent } from './agent.ts';
-import { readAgentConfig, type ResourceConfig } from './config.ts';
+import { readAgentConfig } from './config.ts';
 import { tuneHeap } from '../shared/heap.ts';
 import { loadAgentKey } from './key.ts';
-import { expandEnvironment } from './secret.ts';
+import { warnOfUnsetVariables } from './secret.ts';
 
 export interface AgentProcessOptions {
   configFile: string;
@@ -37,7 +37,7 @@ export async function runAgentProcess({
       next: 'run `hoop agents create NAME` as an administrator and start the agent with --join TOKEN',
     });
   }
-  for (const resource of config.resources) warnOfUnsetVariable(resource, log);
+  warnOfUnsetVariables(config, log);
   tuneHeap();
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
@@ -51,15 +51,4 @@ export async function runAgentProcess({
     onLinked: (agent) =>
       log.info({ agent, gateway: url, resources: config.resources.map(({ name }) => name) }, 'linked'),
   });
-}
-
-/** Nothing can set it later in this process; the other resources are served all the same. */
-function warnOfUnsetVariable({ name, credentials: { password } }: ResourceConfig, log: Log): void {
-  if (typeof password !== 'string') return;
-  try {
-    expandEnvironment(password, process.env);
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    log.warn({ resource: name, error: error.message }, 'sessions on this resource will fail');
-  }
 }

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { UserError } from '../shared/errors.ts';
-import type { Secret } from './config.ts';
+import type { Log } from '../shared/log.ts';
+import type { AgentConfig, Secret } from './config.ts';
 
 const commandMillisMax = 10_000;
 
@@ -20,6 +21,19 @@ export function expandEnvironment(text: string, environment: NodeJS.ProcessEnv):
     if (value !== undefined) return value;
     throw unavailable(`the environment variable ${name} is not set`, `set ${name} where the agent starts`);
   });
+}
+
+/** Nothing can set them later in this process; the other resources are served all the same. */
+export function warnOfUnsetVariables({ resources }: Pick<AgentConfig, 'resources'>, log: Log): void {
+  for (const { name, credentials } of resources) {
+    if (typeof credentials.password !== 'string') continue;
+    try {
+      expandEnvironment(credentials.password, process.env);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      log.warn({ resource: name, error: error.message }, 'sessions on this resource will fail');
+    }
+  }
 }
 
 async function readSecretFile(file: string): Promise<string> {

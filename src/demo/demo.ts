@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLog } from '../shared/log.ts';
 import { approveDevice } from '../client/approve-device.ts';
 import { connectResource, type Connection } from '../client/connect.ts';
 import { openGateway } from '../client/open-gateway.ts';
@@ -33,12 +32,11 @@ export async function runDemo({ once, say, signal }: DemoOptions): Promise<void>
     cleanUp.push(() => database.stop());
     say(`database  ${database.kind} with a small table, orders`);
 
-    const { gateway, password, agentKey, joinToken } = await startDemoGateway(join(folder, 'gateway'));
+    const { gateway, password } = await startDemoGateway(join(folder, 'gateway'));
     cleanUp.push(() => gateway.stop());
     say(`gateway   ${gateway.url}, records in ${join(folder, 'gateway')}`);
 
-    const agent = await startDemoAgent({ gateway: gateway.url, database, key: agentKey, joinToken, log: silentLog });
-    cleanUp.push(() => agent.stop());
+    await startDemoAgent(gateway.within, database, join(folder, 'agent'));
     say('agent     linked; it alone holds the database’s password (here it runs in the gateway’s process)');
 
     await signInAsDemo(gateway.url, password, say);

@@ -66,7 +66,6 @@ export class AgentLinks {
   readonly #links = new Map<string, AgentLink>();
   readonly #registry: AgentRegistry;
   readonly #log: Log;
-  readonly #colocatedKeys: ReadonlySet<string>;
   /** Called when an agent's link is gone, so that its sessions end. */
   onLost: (link: AgentLink) => void = () => undefined;
   /** Called when an agent refuses to go on with a session, because what it was shown cannot be its record. */
@@ -76,10 +75,9 @@ export class AgentLinks {
   /** A session's entries, once it has ended: what an agent is shown again that has not seen the end. */
   recorded: (session: string, agent: string) => ReturnType<WitnessFeed['recorded']> = async () => undefined;
 
-  constructor(registry: AgentRegistry, log: Log, colocatedKeys: ReadonlySet<string> = new Set()) {
+  constructor(registry: AgentRegistry, log: Log) {
     this.#registry = registry;
     this.#log = log;
-    this.#colocatedKeys = colocatedKeys;
   }
 
   byAgent(agent: string): AgentLink | undefined {
@@ -90,21 +88,20 @@ export class AgentLinks {
     return [...this.#links.values()].find((link) => link.resources.has(resource));
   }
 
-  /** Runs the handshake on a new connection and keeps it until it closes. Never rejects. */
-  async accept(connection: Connection): Promise<void> {
+  /** Runs the handshake on a new connection and keeps it until it closes. `colocated`: of an agent in this process. Never rejects. */
+  async accept(connection: Connection, { colocated = false } = {}): Promise<void> {
     let control: Duplex | undefined;
     try {
       control = await connection.accept();
       const welcomed = await this.#handshake(control);
-      const { publicKey, colocated = false, version } = welcomed.hello;
-      const isColocated = colocated || this.#colocatedKeys.has(publicKey);
-      const witness = canWitness(version) && !isColocated ? new WitnessFeed(connection, this.#log) : undefined;
+      const { publicKey, version } = welcomed.hello;
+      const witness = canWitness(version) && !colocated ? new WitnessFeed(connection, this.#log) : undefined;
       if (witness) {
         witness.onRefused = (refused) => this.onRefused(refused, welcomed.agent);
         witness.recorded = (session) => this.recorded(session, welcomed.agent);
         this.onWitness(witness, welcomed.agent, publicKey);
       }
-      const link = createLink(connection, welcomed, { colocated: isColocated, witness });
+      const link = createLink(connection, welcomed, { colocated, witness });
       this.#links.get(link.agent)?.close('another process of this agent linked');
       this.#links.set(link.agent, link);
       this.#log.info({ agent: link.agent, resources: [...link.resources.keys()] }, 'agent linked');

@@ -51,6 +51,8 @@ export const gatewayConfigSchema = z.strictObject({
   tlsKey: z.string().optional(),
   /** TLS ends at a proxy in front; X-Forwarded-* of the loopback and private addresses is believed. */
   behindProxy: z.stringbool().or(z.boolean()).default(false),
+  /** agent.yaml of resources that are served in this very process. */
+  agent: z.string().min(1).optional(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Largest message of a resource's protocol. */
   messageBytesMax: z.coerce

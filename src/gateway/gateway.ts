@@ -10,6 +10,7 @@ import { lockDataDir } from '../store/lock.ts';
 import { clearExports } from '../store/recording-so-far.ts';
 import { openRegistry, type Registry } from '../store/registry.ts';
 import { keepThreadPoolAwake } from '../store/thread-pool.ts';
+import type { GatewayWithin } from '../tunnel/in-process.ts';
 import { AgentLinks, type AgentRegistry } from './agent-links.ts';
 import type { ApiPorts } from './api/ports.ts';
 import { listenHost, listenPort, type GatewayConfig } from './config.ts';
@@ -30,12 +31,11 @@ import { startRecordings, type RecordAct, type Recordings } from './recordings.t
 import { sessionsIndex } from './sessions-index.ts';
 import { serveUpgrades } from './upgrades.ts';
 import { WitnessRefusals } from './witness-refusals.ts';
+import { gatewayWithin } from './within.ts';
 
 export interface GatewayOptions {
   log: Log;
   clock?: Clock;
-  /** Public keys of agents that run in this very process: recorded as colocated, they witness nothing. */
-  colocatedKeys?: ReadonlySet<string>;
 }
 
 export interface RunningGateway {
@@ -49,20 +49,22 @@ export interface RunningGateway {
   /** One-time code of the first start, while there is no administrator. */
   setupCode: string | undefined;
   setupUrl: string | undefined;
+  /** For an agent in this process. */
+  within: GatewayWithin;
   /** Drains, seals, closes. */
   stop(): Promise<void>;
 }
 
 /** Puts a gateway together, recovers what the last run left, and listens. The data directory is locked until `stop`. */
 export async function startGateway(config: GatewayConfig, options: GatewayOptions): Promise<RunningGateway> {
-  const { log, clock = systemClock, colocatedKeys = new Set<string>() } = options;
+  const { log, clock = systemClock } = options;
   const opened: Opened = [];
   keepThreadPoolAwake();
   try {
     await makeDataDir(config.dataDir);
     const lock = await lockDataDir(config.dataDir);
     opened.push(() => lock.release());
-    return await assemble(config, { log, clock, colocatedKeys }, opened);
+    return await assemble(config, { log, clock }, opened);
   } catch (error) {
     await closeAll(opened);
     throw error;
@@ -87,7 +89,7 @@ async function closeAll(opened: Opened): Promise<void> {
 
 async function assemble(
   config: GatewayConfig,
-  { log, clock, colocatedKeys }: Required<GatewayOptions>,
+  { log, clock }: Required<GatewayOptions>,
   opened: Opened,
 ): Promise<RunningGateway> {
   const { tlsCert, tlsKey, behindProxy, messageBytesMax } = config;
@@ -100,10 +102,10 @@ async function assemble(
     void sessions.endWhere(() => true, recorderFailed);
   };
   const stores = await openStores({ config, clock, log, onFailure, opened });
-  const { registry, catalog, recorder, transparency, cosigning, refusals } = stores;
+  const { registry, catalog, recorder, transparency, cosigning, refusals, recordAct } = stores;
   logDamage(recorder, config.dataDir, log);
   const identity = await createIdentity({ publicUrl: url, registry, options: config, clock });
-  const agents = new AgentLinks(loggedAgents(registry.agents, transparency), log, colocatedKeys);
+  const agents = new AgentLinks(loggedAgents(registry.agents, transparency), log);
   agents.onWitness = (feed, agent, publicKey) => cosigning.attend(feed, agent, publicKey);
   const sessions = new LiveSessions({
     agents,
@@ -133,27 +135,39 @@ async function assemble(
   });
   opened.push(() => http.close());
   serveUpgrades({ server: listening.server, http, agents, sessions, log });
-  const setupCode = config.localUsers && registry.users.isEmpty() ? registry.invitations.issue(null).secret : undefined;
+  const over = new AbortController();
   return {
     url,
     registry,
     identity,
     sessions,
-    setupCode,
+    ...firstSetup(config, registry, url),
     interrupted: recorder.interrupted,
-    setupUrl: setupCode === undefined ? undefined : `${url}/setup?code=${setupCode}`,
-    stop: stopping({ sessions, cosigning, agents }, opened),
+    within: gatewayWithin({ url, links: agents, agents: registry.agents, recordAct, stopping: over.signal }),
+    stop: stopping({ sessions, cosigning, agents, over }, opened),
   };
+}
+
+function firstSetup({ localUsers }: GatewayConfig, registry: Registry, url: string) {
+  if (!localUsers || !registry.users.isEmpty()) return { setupCode: undefined, setupUrl: undefined };
+  const setupCode = registry.invitations.issue(null).secret;
+  return { setupCode, setupUrl: `${url}/setup?code=${setupCode}` };
 }
 
 const stopping =
   (
-    { sessions, cosigning, agents }: { sessions: LiveSessions; cosigning: Cosigning; agents: AgentLinks },
+    {
+      sessions,
+      cosigning,
+      agents,
+      over,
+    }: { sessions: LiveSessions; cosigning: Cosigning; agents: AgentLinks; over: AbortController },
     opened: Opened,
   ) =>
   async (): Promise<void> => {
     await sessions.drain(limits.drainMillisMax);
     await cosigning.settle(limits.cosignatureMillisMax); // the ends of those sessions too
+    over.abort();
     agents.closeAll('the gateway is stopping');
     await closeAll(opened);
   };

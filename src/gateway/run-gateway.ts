@@ -1,22 +1,36 @@
+import { join } from 'node:path';
 import type { Log } from '../shared/log.ts';
 import { tuneHeap } from '../shared/heap.ts';
+import type { GatewayWithin } from '../tunnel/in-process.ts';
 import { readGatewayConfig } from './config.ts';
-import { startGateway } from './gateway.ts';
+import { startGateway, type RunningGateway } from './gateway.ts';
 
 export interface GatewayProcessOptions {
   file: string | undefined;
   flags: Record<string, unknown>;
   /** A line for the person at the terminal. */
   say: (line: string) => void;
-  openLog: (level: string) => Log;
+  openLog: (role: 'gateway' | 'agent', level: string) => Log;
+  /** Reads an agent's configuration. Gives what serves its resources, and their names. */
+  openAgent: (file: string, stateDir: string, log: Log) => Promise<AgentWithin>;
+}
+
+/** An agent that is to run in this process. */
+export interface AgentWithin {
+  resources: string[];
+  serve(gateway: GatewayWithin): Promise<void>;
 }
 
 /** `hoop gateway start`: until SIGTERM or SIGINT, then drains and seals. A second signal ends it at once. */
-export async function runGateway({ file, flags, say, openLog }: GatewayProcessOptions): Promise<void> {
+export async function runGateway({ file, flags, say, openLog, openAgent }: GatewayProcessOptions): Promise<void> {
   const config = await readGatewayConfig(flags, file === undefined ? {} : { file });
-  const gateway = await startGateway(config, { log: openLog(config.logLevel) });
+  const { agent: agentFile, dataDir, logLevel } = config;
+  const agent = agentFile && (await openAgent(agentFile, join(dataDir, 'agent'), openLog('agent', logLevel)));
+  const gateway = await startGateway(config, { log: openLog('gateway', logLevel) });
   tuneHeap();
-  say(`hoop gateway ${gateway.url} · data in ${config.dataDir}`);
+  if (agent) await agent.serve(gateway.within).catch((error: unknown) => stopAfter(gateway, error));
+  say(`hoop gateway ${gateway.url} · data in ${dataDir}`);
+  if (agent) say(`an agent in this process serves ${agent.resources.join(', ')}; it is no witness of the record`);
   if (gateway.interrupted > 0)
     say(`sessions of the last run that were interrupted, their recordings now sealed: ${gateway.interrupted}`);
   if (gateway.setupUrl !== undefined) {
@@ -30,6 +44,11 @@ export async function runGateway({ file, flags, say, openLog }: GatewayProcessOp
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143));
   await gateway.stop();
+}
+
+async function stopAfter(gateway: RunningGateway, error: unknown): Promise<never> {
+  await gateway.stop();
+  throw error;
 }
 
 function untilSignal(): Promise<void> {

@@ -109,8 +109,6 @@ export const linkHelloSchema = z.object({
   agentVersion: z.string().max(32),
   /** Ed25519 public key, base64url of the 32 raw bytes. */
   publicKey: z.string().max(64),
-  /** The agent knows that it runs in the gateway's process, and wants to be shown nothing. */
-  colocated: z.boolean().optional(),
   /** Only on first start. */
   joinToken: z.string().max(200).optional(),
   resources: z.array(linkResourceSchema).max(1000),

@@ -1,6 +1,7 @@
 import { StreamReset, type Duplex } from '../shared/duplex.ts';
 import { assert, UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
+import { createMux, type Mux, type MuxOptions } from './mux.ts';
 
 /** One tunnel or link, ready for streams. */
 export interface Connection {
@@ -18,8 +19,49 @@ export interface Connection {
   readonly streams: number;
 }
 
+/** A multiplexer over any transport. */
+export abstract class MuxConnection implements Connection {
+  abstract readonly closed: Promise<string>;
+  protected readonly mux: Mux;
+  readonly #arrivals: Arrivals;
+
+  /** `waitingMax`: streams that may wait before somebody takes them. */
+  constructor(waitingMax: number, options: Omit<MuxOptions, 'onStream'>) {
+    this.#arrivals = new Arrivals(waitingMax);
+    this.mux = createMux({ ...options, onStream: (stream) => this.#arrived(stream) });
+  }
+
+  get streams(): number {
+    return this.mux.streams;
+  }
+
+  get onStream(): ((stream: Duplex) => void) | undefined {
+    return this.#arrivals.onStream;
+  }
+
+  set onStream(take: ((stream: Duplex) => void) | undefined) {
+    this.#arrivals.onStream = take;
+  }
+
+  open(): Duplex {
+    return this.mux.open();
+  }
+
+  accept(): Promise<Duplex> {
+    return this.#arrivals.next(this.closed);
+  }
+
+  close(reason: string): void {
+    this.mux.close(reason);
+  }
+
+  #arrived(stream: Duplex): void {
+    if (!this.#arrivals.add(stream)) this.mux.close('streams were opened before the handshake was over');
+  }
+}
+
 /** Streams of the other side between their arrival and somebody who takes them. */
-export class Arrivals {
+class Arrivals {
   readonly #waitingMax: number;
   readonly #waiting: Duplex[] = [];
   #acceptor: ((stream: Duplex) => void) | undefined;

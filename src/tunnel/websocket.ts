@@ -3,14 +3,13 @@ import type { Socket } from 'node:net';
 import type { Duplex as NodeDuplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import { systemClock } from '../shared/clock.ts';
-import type { Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
 import { countCarried } from '../shared/heap.ts';
 import { limits } from '../shared/limits.ts';
 import { whenTurnEnds } from '../shared/turn.ts';
-import { Arrivals, type Connection } from './connection.ts';
+import { MuxConnection, type Connection } from './connection.ts';
 import { startKeepalive } from './keepalive.ts';
-import { createMux, type Mux, type MuxEnd, type MuxLimits } from './mux.ts';
+import type { MuxEnd, MuxLimits } from './mux.ts';
 import { trustedCertificates, unreachable, upgradeRefused } from './upgrade.ts';
 
 export type { Connection } from './connection.ts';
@@ -103,31 +102,27 @@ export function acceptWebSocket(
 
 const zeroMask = (mask: Buffer): void => void mask.fill(0);
 
-class WebSocketConnection implements Connection {
+class WebSocketConnection extends MuxConnection {
   readonly closed: Promise<string>;
   readonly #webSocket: WebSocket;
   readonly #socket: NodeDuplex;
-  readonly #mux: Mux;
-  readonly #arrivals: Arrivals;
   #reason = 'lost';
 
   constructor(webSocket: WebSocket, socket: NodeDuplex, role: 'client' | 'server', muxLimits: Partial<MuxLimits> = {}) {
-    this.#webSocket = webSocket;
-    this.#socket = socket;
-    this.#arrivals = new Arrivals(waitingMax[role]);
-    this.#mux = createMux({
+    super(waitingMax[role], {
       role,
       send: (pieces) => this.#send(pieces),
-      onStream: (stream) => this.#arrived(stream),
       onClose: (reason, how) => this.#muxClosed(reason, how),
       schedule: (flush) => whenTurnEnds('send', flush),
       limits: muxLimits,
     });
+    this.#webSocket = webSocket;
+    this.#socket = socket;
     const keepalive = this.#keepAlive();
     this.closed = new Promise((resolve) => {
       webSocket.once('close', (_code, said) => {
         keepalive.stop();
-        this.#mux.lost(said.toString() || 'lost');
+        this.mux.lost(said.toString() || 'lost');
         resolve(this.#reason);
       });
     });
@@ -136,39 +131,11 @@ class WebSocketConnection implements Connection {
       if (isBinary) {
         const bytes = message as Buffer;
         countCarried(bytes.length);
-        this.#mux.receive(bytes);
-      } else this.#mux.close('a text message came; binary messages only');
+        this.mux.receive(bytes);
+      } else this.mux.close('a text message came; binary messages only');
     });
     webSocket.on('error', () => undefined); // 'close' follows, with what there is to say
-    socket.on('drain', () => this.#mux.drained());
-  }
-
-  get streams(): number {
-    return this.#mux.streams;
-  }
-
-  get onStream(): ((stream: Duplex) => void) | undefined {
-    return this.#arrivals.onStream;
-  }
-
-  set onStream(take: ((stream: Duplex) => void) | undefined) {
-    this.#arrivals.onStream = take;
-  }
-
-  open(): Duplex {
-    return this.#mux.open();
-  }
-
-  accept(): Promise<Duplex> {
-    return this.#arrivals.next(this.closed);
-  }
-
-  close(reason: string): void {
-    this.#mux.close(reason);
-  }
-
-  #arrived(stream: Duplex): void {
-    if (!this.#arrivals.add(stream)) this.#mux.close('streams were opened before the handshake was over');
+    socket.on('drain', () => this.mux.drained());
   }
 
   /** The frames of one turn. They leave in one write, whatever the number of messages; where a message ends means nothing. */
@@ -193,8 +160,8 @@ class WebSocketConnection implements Connection {
 
   #keepAlive() {
     return startKeepalive({
-      ping: () => void this.#mux.ping(),
-      onLost: () => this.#mux.lost('lost'),
+      ping: () => void this.mux.ping(),
+      onLost: () => this.mux.lost('lost'),
       clock: systemClock,
       setTimer: (callBack, millis) => {
         const timer = setTimeout(callBack, millis);

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { agentConfigSchema } from '../../src/agent/config.ts';
+import { agentConfigSchema, ownStateDir } from '../../src/agent/config.ts';
 import { environmentVariable, gatewayConfigSchema } from '../../src/gateway/config.ts';
 import { oidcSchema } from '../../src/gateway/identity/sign-in-options.ts';
 
@@ -69,9 +69,9 @@ describe('the agent', () => {
 
   test('the modes of TLS and the defaults are those of the schema', () => {
     const resource = { name: 'a', protocol: 'postgres', address: 'h:1', credentials: { user: 'u' } };
-    const { stateDir, resources } = agentConfigSchema.parse({ resources: [resource] });
+    const { resources } = agentConfigSchema.parse({ resources: [resource] });
     const meaning = (key: string) => rowsOf(agentPart).find(([keys]) => names(keys)[0] === key)![1]!;
-    expect(meaning('stateDir')).toContain(`default \`${stateDir}\``);
+    expect(meaning('stateDir')).toContain(`default \`${ownStateDir}\``);
     expect(meaning('resources[].tls.mode')).toContain(`\`${resources[0]!.tls.mode}\` (default)`);
     expect(meaning('resources[].results')).toContain(`\`${resources[0]!.results}\` (default`);
     for (const mode of names(meaning('resources[].tls.mode'))) {

@@ -25,7 +25,7 @@ test('cancels do not pile up for an agent that does not read them: its link is c
   // An agent that links, opens what it is asked to, and never reads its control stream again.
   const { publicKey, sign } = await loadAgentKey(folder);
   const control = tunnel.client.open();
-  const agent = { version: handshakeVersion, agentVersion: '0', publicKey, colocated: true };
+  const agent = { version: { major: handshakeVersion.major, minor: 0 }, agentVersion: '0', publicKey };
   const hello = { kind: 'hello', ...agent, resources: [resource] };
   await writeControl(control, hello);
   const { value, rest } = await readControl(control, linkChallengeSchema);

@@ -65,25 +65,30 @@ export interface DeploymentOptions {
   /** Another protocol. */
   protocol?: string;
   dataDir?: string;
+  /** The agent is in the gateway's process (`--agent`). */
+  within?: boolean;
 }
 
 /** Gateway, agent and client as three real processes of the compiled command line, each to be started and killed on its own. */
 export class Deployment {
   readonly folder = mkdtempSync(join(tmpdir(), 'hoop-deployment-'));
   readonly dataDir: string;
+  readonly agentFile = join(this.folder, 'agent.yaml');
   readonly agentState = join(this.folder, 'hoop-agent');
   readonly admin = new Cli();
   readonly alice = new Cli();
   /** Everybody’s. */
   readonly password = password;
   readonly #roles: Role[] = [];
+  readonly #within: boolean;
   url = '';
   gateway!: Role;
   agent!: Role;
 
-  private constructor({ postgres, protocol = 'postgres', dataDir }: DeploymentOptions) {
+  private constructor({ postgres, protocol = 'postgres', dataDir, within = false }: DeploymentOptions) {
     this.dataDir = dataDir ?? join(this.folder, 'gateway');
-    writeFileSync(join(this.folder, 'agent.yaml'), agentYaml(postgres, protocol));
+    this.#within = within;
+    writeFileSync(this.agentFile, agentYaml(postgres, protocol));
   }
 
   static async start(options: DeploymentOptions): Promise<Deployment> {
@@ -102,15 +107,15 @@ export class Deployment {
   /** The first time on a free port, then on the same. */
   async startGateway(): Promise<Role> {
     const listen = this.url === '' ? '127.0.0.1:0' : new URL(this.url).host;
-    this.gateway = this.role(['gateway', 'start', '--data-dir', this.dataDir, '--listen', listen]);
+    const agent = this.#within ? ['--agent', this.agentFile] : [];
+    this.gateway = this.role(['gateway', 'start', '--data-dir', this.dataDir, '--listen', listen, ...agent]);
     [, this.url = ''] = await this.gateway.says(/^hoop gateway (\S+) ·/m);
     return this.gateway;
   }
 
   /** Without a join token: the key in the agent's state folder is its identity after the first start. */
   async startAgent(join_: string[] = []): Promise<Role> {
-    const config = join(this.folder, 'agent.yaml');
-    this.agent = this.role(['agent', 'start', '--gateway', this.url, '--config', config, ...join_]);
+    this.agent = this.role(['agent', 'start', '--gateway', this.url, '--config', this.agentFile, ...join_]);
     await this.agent.says(/linked/);
     return this.agent;
   }
@@ -123,9 +128,13 @@ export class Deployment {
     ok(await this.admin.login('root', password, gateway));
     await this.run(['users', 'create', 'alice', '--password-stdin'], secret);
     await this.run(['grants', 'add', '--user', 'alice', '--resource', 'orders-db']);
+    if (!this.#within) await this.#enrolAgent();
+    ok(await this.alice.login('alice', password, gateway));
+  }
+
+  async #enrolAgent(): Promise<void> {
     const { stdout } = await this.run(['agents', 'create', 'db-agent', '--json']);
     await this.startAgent(['--join', JSON.parse(stdout).joinToken.token]);
-    ok(await this.alice.login('alice', password, gateway));
   }
 
   /** `hoop connect orders-db`, ready. */

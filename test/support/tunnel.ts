@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from '../../src/shared/duplex.ts';
 import type { MuxLimits } from '../../src/tunnel/mux.ts';
+import { connectInProcess } from '../../src/tunnel/in-process.ts';
 import { acceptWebSocket, connectWebSocket, type Connection } from '../../src/tunnel/websocket.ts';
 
 export interface Tunnel extends AsyncDisposable {
@@ -9,11 +10,10 @@ export interface Tunnel extends AsyncDisposable {
   client: Connection;
   /** The side with the port. */
   server: Connection;
-  url: string;
 }
 
 /** A tunnel over a real WebSocket on the loopback. */
-export async function openTunnel(limits: Partial<MuxLimits> = {}): Promise<Tunnel> {
+export async function openTunnel(limits: Partial<MuxLimits> = {}): Promise<Tunnel & { url: string }> {
   const http = createServer();
   const accepted = new Promise<Connection>((resolve, reject) => {
     http.once('upgrade', (request, socket, head) => {
@@ -32,6 +32,19 @@ export async function openTunnel(limits: Partial<MuxLimits> = {}): Promise<Tunne
       server.close('test over');
       await Promise.all([client.closed, server.closed]);
       await new Promise((resolve) => http.close(resolve));
+    },
+  };
+}
+
+/** The same two sides, of a link within this process. */
+export async function openWithin(): Promise<Tunnel> {
+  const { dialled: client, accepted: server } = connectInProcess();
+  return {
+    client,
+    server,
+    async [Symbol.asyncDispose]() {
+      client.close('test over');
+      await Promise.all([client.closed, server.closed]);
     },
   };
 }

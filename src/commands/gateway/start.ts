@@ -4,14 +4,16 @@ import { BaseCommand } from '../../base-command.ts';
 export default class GatewayStart extends BaseCommand<typeof GatewayStart> {
   static override summary = 'Run a gateway: sign-in, record, forward.';
   static override description =
-    'Runs in the foreground until SIGTERM or Ctrl-C, then lets running statements finish and seals the recordings. The first start prints a one-time link that makes you admin.';
+    'Runs in the foreground until SIGTERM or Ctrl-C, then lets running statements finish and seals the recordings. The first start prints a one-time link that makes you admin. With --agent it serves resources of this machine itself; that agent is recorded as colocated and witnesses nothing.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> --data-dir ./gw --listen 127.0.0.1:8009',
+    '<%= config.bin %> <%= command.id %> --data-dir ./gw --agent agent.yaml',
     '<%= config.bin %> <%= command.id %> --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --public-url https://hoop.example.com:8443',
   ];
   static override flags = {
     config: Flags.file({ description: 'configuration file (default: hoop.yaml, if there is one)' }),
     'data-dir': Flags.directory({ description: 'folder of journal, recordings, registry and catalog' }),
+    agent: Flags.file({ description: 'agent.yaml of resources to serve in this very process' }),
     listen: Flags.string({ description: 'host:port' }),
     'public-url': Flags.string({ description: 'how clients and browsers reach the gateway' }),
     'tls-cert': Flags.file({ description: 'certificate chain (PEM)' }),
@@ -37,6 +39,7 @@ export default class GatewayStart extends BaseCommand<typeof GatewayStart> {
       file: flags.config,
       flags: {
         dataDir: flags['data-dir'],
+        agent: flags.agent,
         listen: flags.listen,
         publicUrl: flags['public-url'],
         tlsCert: flags['tls-cert'],
@@ -48,7 +51,11 @@ export default class GatewayStart extends BaseCommand<typeof GatewayStart> {
         session: flags.session,
       },
       say: (line) => this.logToStderr(line),
-      openLog: (level) => openOperatorLog('gateway', level, process.stderr),
+      openLog: (role, level) => openOperatorLog(role, level, process.stderr),
+      openAgent: async (...given) => {
+        const { openColocatedAgent } = await import('../../agent/colocated-agent.ts');
+        return openColocatedAgent(...given);
+      },
     });
   }
 }
