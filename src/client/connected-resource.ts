@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { protocolNamed } from '../protocol/registry.ts';
-import type { ConnectInfo, Protocol } from '../protocol/protocol.ts';
+import { localProtocolNamed } from '../protocol/local-registry.ts';
+import type { ConnectInfo, LocalProtocol } from '../protocol/protocol.ts';
 import { backoffMillis } from '../shared/backoff.ts';
 import { resetAfter, type Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
@@ -26,7 +26,7 @@ export interface ConnectedResourceParts {
   request: Omit<TunnelRequest, 'signal'>;
   openPort: (
     onConnection: (duplex: Duplex, evidence: StreamOpen['evidence']) => void,
-    opening: () => Promise<Protocol['opening']>,
+    opening: () => Promise<LocalProtocol['opening']>,
   ) => Promise<LocalPort>;
   /** Where a unix socket stands too, and what client programs are then told to use. */
   socketFolder?: string;
@@ -57,7 +57,7 @@ export class ConnectedResource {
   #why = 'the session is opening';
   /** What who is turned away can do. */
   #next = inAMoment;
-  #protocol: Protocol | undefined;
+  #protocol: LocalProtocol | undefined;
   #port: LocalPort | undefined;
   #streams = 0;
   #isOver = false;
@@ -101,7 +101,7 @@ export class ConnectedResource {
     const { request, signal } = this.#parts;
     const { host, port } = this.#port!;
     const tunnel = await openSessionTunnel({ ...request, signal });
-    this.#protocol = protocolNamed(tunnel.opened.protocol);
+    this.#protocol = localProtocolNamed(tunnel.opened.protocol);
     if (!this.#protocol) {
       await tunnel.close();
       throw new UserError('HOOP_VERSION_SKEW', `this hoop does not know the protocol ${tunnel.opened.protocol}`, {
@@ -118,7 +118,7 @@ export class ConnectedResource {
   }
 
   /** The folder, when there is to be a socket in it. Its name is the protocol's, which is known only now. */
-  async #listenOnSocket({ name, socketName }: Protocol): Promise<string | undefined> {
+  async #listenOnSocket({ name, socketName }: LocalProtocol): Promise<string | undefined> {
     const { socketFolder } = this.#parts;
     if (socketFolder === undefined) return undefined;
     if (!socketName) {

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Protocol } from '../protocol/protocol.ts';
+import type { LocalProtocol } from '../protocol/protocol.ts';
 import type { Duplex } from '../shared/duplex.ts';
 import { UserError } from '../shared/errors.ts';
 import { limits } from '../shared/limits.ts';
@@ -13,7 +13,7 @@ export interface LocalPortOptions {
   /** A free one is chosen where none is given. */
   port?: number;
   /** The protocol's, as soon as it is known; without it all bytes are passed on as they are. */
-  opening?: () => Promise<Protocol['opening']>;
+  opening?: () => Promise<LocalProtocol['opening']>;
   /** A program of this user connected. */
   onConnection: (duplex: Duplex, evidence: Evidence) => void;
   /** A process of another user connected and was turned away. */

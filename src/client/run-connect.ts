@@ -61,9 +61,13 @@ export async function runConnect(options: RunConnectOptions): Promise<number> {
     if (resources.length > 1 && !options.json) return errorCodes[failed!.code].exit; // each has been told its own
     throw failed!;
   }
-  tuneHeap();
-  if (command !== undefined) return untilChildEnds(command, ready[0]!, { stop, options });
+  if (command !== undefined) {
+    const ended = untilChildEnds(command, ready[0]!, { stop, options });
+    tuneHeap();
+    return ended;
+  }
   for (const connection of ready) options.print(line(connection, options));
+  tuneHeap(); // a script that waits for the line has it by now
   await screen.goLive();
   const signal = await untilOver(ready, stop);
   screen.close();

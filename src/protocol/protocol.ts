@@ -3,24 +3,15 @@ import type { Duplex } from '../shared/duplex.ts';
 import type { EventSink, Sequence, StatementEvent } from './event.ts';
 
 /** A wire protocol: everything the product knows of it. One folder each; `registry.ts` lists them. */
-export interface Protocol {
-  readonly name: string;
+export interface Protocol extends LocalProtocol {
   readonly defaultPort: number;
   /** What `database` is for a resource whose configuration names none. */
   defaultDatabase(resource: string): string;
-  /** Gateway side: ends the client program's login with the session's credential. */
-  readonly frontend: Frontend;
   /** Agent side: logs in at the resource with the resource's credentials. */
   readonly backend: Backend;
   /** What decoding needs besides code (a grammar): a gateway awaits it before it takes sessions. */
   load?(): Promise<void>;
   createDecoder(options: DecoderOptions): Decoder;
-  /** Client side: what the first bytes of a connection to the local port ask for. Without it they all go to the gateway as they are. */
-  readonly opening?: (bytes: Uint8Array) => Opening;
-  /** A unix socket's file name, for protocols whose clients look for one in a folder. */
-  readonly socketName?: (port: number) => string;
-  /** What a client program needs to reach the local port. */
-  connectInfo(local: LocalEndpoint): ConnectInfo;
   /** One statement as a person would type it; control characters are the caller's to escape. */
   renderParameter(type: number, format: number, value: Uint8Array): string;
   /** The same for a protocol whose command is a list of words (Redis): one line, each byte exact. */
@@ -33,6 +24,19 @@ export interface Protocol {
   readonly again: Again;
   /** The protocol's own fatal error, for streams that never reached a frontend (session ended, gateway away). */
   fatal(code: string, message: string): Uint8Array;
+}
+
+/** What the local port needs of a protocol: no more than this is loaded where a command has to start quickly. */
+export interface LocalProtocol {
+  readonly name: string;
+  /** Gateway side: ends the client program's login with the session's credential. Client side: turns programs away. */
+  readonly frontend: Frontend;
+  /** What the first bytes of a connection to the local port ask for. Without it they all go to the gateway as they are. */
+  readonly opening?: (bytes: Uint8Array) => Opening;
+  /** A unix socket's file name, for protocols whose clients look for one in a folder. */
+  readonly socketName?: (port: number) => string;
+  /** What a client program needs to reach the local port. */
+  connectInfo(local: LocalEndpoint): ConnectInfo;
 }
 
 /** Reading is none of them; a statement may be several. */

@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { started } from './started.ts';
 
 /** Bytes carried between two collections of what carried them: they stay within a processor's own cache. */
@@ -8,6 +6,7 @@ const carriedBytesMax = 2 * 1024 * 1024;
 const wideMillis = 10_000;
 
 let collect: ((how: { type: 'minor' }) => void) | undefined;
+let setFlags: (flags: string) => void;
 let carried = 0;
 /** While the bound is wide. */
 let narrowing: NodeJS.Timeout | undefined;
@@ -24,10 +23,12 @@ let narrowing: NodeJS.Timeout | undefined;
  */
 export function tuneHeap(): void {
   started(); // compiled code is bound to V8's flags
-  setFlagsFromString('--semi-space-growth-factor=1');
-  setFlagsFromString('--expose-gc');
+  const { runInNewContext } = process.getBuiltinModule('node:vm');
+  setFlags = process.getBuiltinModule('node:v8').setFlagsFromString; // not an import: a command that starts does not wait for it
+  setFlags('--semi-space-growth-factor=1');
+  setFlags('--expose-gc');
   collect = runInNewContext('gc') as typeof collect;
-  setFlagsFromString('--no-expose-gc');
+  setFlags('--no-expose-gc');
 }
 
 /** To be told of every large piece of memory that carries a stream's bytes: `bytes` were asked for. */
@@ -38,9 +39,9 @@ export function countCarried(bytes: number): void {
   if (!collect) return;
   collect({ type: 'minor' });
   if (narrowing) return void narrowing.refresh();
-  setFlagsFromString('--heap-growing-percent=300');
+  setFlags('--heap-growing-percent=300');
   narrowing = setTimeout(() => {
-    setFlagsFromString('--heap-growing-percent=0'); // V8's own
+    setFlags('--heap-growing-percent=0'); // V8's own
     narrowing = undefined;
   }, wideMillis).unref();
 }

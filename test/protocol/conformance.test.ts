@@ -7,6 +7,7 @@ import type { Input } from '../fuzz/engine/target.ts';
 import { checkEvents, checkSame } from '../fuzz/targets/checks.ts';
 import { Transcript } from '../fuzz/targets/transcript.ts';
 import type { Event } from '../../src/protocol/event.ts';
+import { localProtocolNamed } from '../../src/protocol/local-registry.ts';
 import { protocolNamed, protocolNames } from '../../src/protocol/registry.ts';
 
 /** What every protocol of the registry must do, whatever it is. The protocol's own tests say the rest. */
@@ -49,6 +50,12 @@ describe.each(protocolNames())('%s', (name) => {
     expect(there(`docs/protocols/${name}.md`)).toBe(true);
     const own = readdirSync(fileURLToPath(new URL(`./${name}`, import.meta.url)));
     expect(own.filter((file) => file.endsWith('.test.ts')).length).toBeGreaterThan(3);
+  });
+
+  test('the client knows its part of it', () => {
+    const local = localProtocolNamed(name)!;
+    expect(Object.keys(local).length).toBeGreaterThan(2);
+    expect(protocol).toMatchObject(local);
   });
 
   test('any bytes: no exception, nothing forwarded that no event precedes', () => {
