@@ -2,16 +2,17 @@ import type { Log } from '../shared/log.ts';
 import type { GatewayWithin } from '../tunnel/in-process.ts';
 import { runAgent } from './agent.ts';
 import { readAgentConfig, type AgentConfig } from './config.ts';
-import { loadAgentKey } from './key.ts';
+import { existingAgentKey, loadAgentKey } from './key.ts';
 import { warnOfUnsetVariables } from './secret.ts';
 
-/** An agent for `hoop gateway start --agent`. `stateDir`: where its configuration names none. Throws HOOP_CONFIG. */
+/**
+ * An agent for `hoop gateway start --agent`. Where its configuration names no folder for its key it is `stateDir`, unless it has run as a
+ * process of its own: it goes on as who it was then. Throws HOOP_CONFIG.
+ */
 export async function openColocatedAgent(file: string, stateDir: string, log: Log) {
-  const config = await readAgentConfig(file, stateDir);
-  return {
-    resources: config.resources.map(({ name }) => name),
-    serve: (gateway: GatewayWithin) => serveWithin(gateway, config, log),
-  };
+  const own = await readAgentConfig(file);
+  const config = (await existingAgentKey(own.stateDir)) ? own : await readAgentConfig(file, stateDir);
+  return { serve: (gateway: GatewayWithin) => serveWithin(gateway, config, log) };
 }
 
 /**

@@ -84,6 +84,11 @@ export class AgentLinks {
     return this.#links.get(agent);
   }
 
+  /** The one in this process. */
+  get colocated(): AgentLink | undefined {
+    return [...this.#links.values()].find((link) => link.colocated);
+  }
+
   byResource(resource: string): AgentLink | undefined {
     return [...this.#links.values()].find((link) => link.resources.has(resource));
   }

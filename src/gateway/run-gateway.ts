@@ -11,14 +11,8 @@ export interface GatewayProcessOptions {
   /** A line for the person at the terminal. */
   say: (line: string) => void;
   openLog: (role: 'gateway' | 'agent', level: string) => Log;
-  /** Reads an agent's configuration. Gives what serves its resources, and their names. */
-  openAgent: (file: string, stateDir: string, log: Log) => Promise<AgentWithin>;
-}
-
-/** An agent that is to run in this process. */
-export interface AgentWithin {
-  resources: string[];
-  serve(gateway: GatewayWithin): Promise<void>;
+  /** Reads an agent's configuration, and gives what serves its resources. */
+  openAgent: (file: string, stateDir: string, log: Log) => Promise<{ serve(gateway: GatewayWithin): Promise<void> }>;
 }
 
 /** `hoop gateway start`: until SIGTERM or SIGINT, then drains and seals. A second signal ends it at once. */
@@ -30,7 +24,7 @@ export async function runGateway({ file, flags, say, openLog, openAgent }: Gatew
   tuneHeap();
   if (agent) await agent.serve(gateway.within).catch((error: unknown) => stopAfter(gateway, error));
   say(`hoop gateway ${gateway.url} · data in ${dataDir}`);
-  if (agent) say(`an agent in this process serves ${agent.resources.join(', ')}; it is no witness of the record`);
+  if (agent) say(agentNotice(gateway.within.served));
   if (gateway.interrupted > 0)
     say(`sessions of the last run that were interrupted, their recordings now sealed: ${gateway.interrupted}`);
   if (gateway.setupUrl !== undefined) {
@@ -45,6 +39,11 @@ export async function runGateway({ file, flags, say, openLog, openAgent }: Gatew
     process.once(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143));
   await gateway.stop();
 }
+
+const agentNotice = (served: string[]): string =>
+  served.length === 0
+    ? 'the agent in this process serves nothing: its resources belong to another agent; `hoop agents list` shows which'
+    : `the agent in this process serves ${served.join(', ')}; it is no witness of the record`;
 
 async function stopAfter(gateway: RunningGateway, error: unknown): Promise<never> {
   await gateway.stop();

@@ -34,6 +34,9 @@ export function gatewayWithin({ url, links, agents, recordAct, stopping }: Withi
       void links.accept(accepted, { colocated: true });
       return dialled;
     },
+    get served() {
+      return [...(links.colocated?.resources.keys() ?? [])];
+    },
   };
 }
 

@@ -11,6 +11,8 @@ export interface GatewayWithin {
   join(publicKey: string): Promise<string | undefined>;
   /** A new link. */
   link(): Connection;
+  /** Names of resources that are served over such a link now: those of another agent are not. */
+  readonly served: string[];
   /** Aborts when sessions are over and links end because the gateway stops. */
   stopping: AbortSignal;
 }

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -56,7 +56,7 @@ describe('hoop gateway start --agent: gateway and agent in one process', { timeo
   });
 
   test('it says so at the start, names the resources, and is an agent like others to the administrator', async () => {
-    await hoop.gateway.says(/an agent in this process serves orders-db; it is no witness of the record/);
+    await hoop.gateway.says(/the agent in this process serves orders-db; it is no witness of the record/);
     const { agents } = JSON.parse((await hoop.run(['agents', 'list', '--json'])).stdout);
     expect(agents).toMatchObject([{ name: 'colocated', online: true, resources: ['orders-db'] }]);
     expect(readFileSync(join(hoop.dataDir, 'agent', 'agent-key.pem'), 'utf8')).toContain('PRIVATE KEY');
@@ -123,6 +123,26 @@ describe('hoop gateway start --agent: gateway and agent in one process', { timeo
     expect(again.stderr).toMatch(/the agent colocated is pinned to another key, SHA256:/);
     expect(again.stderr).toContain('hoop agents remove colocated');
   });
+});
+
+test('an agent that was a process of its own keeps its name; resources of another one are not served', async () => {
+  const server = await startAnyPostgres({ database: 'orders' });
+  const hoop = await Deployment.start({ postgres: server });
+  const restart = async (agentFile: string) => {
+    await hoop.gateway.kill('SIGTERM');
+    await hoop.startGateway(['--agent', agentFile]);
+    return (await hoop.gateway.says(/^the agent in this process serves (.*)$/m))[1];
+  };
+  await hoop.agent.kill('SIGTERM');
+  expect(await restart(hoop.agentFile)).toMatch(/^orders-db;/);
+  const { agents } = JSON.parse((await hoop.run(['agents', 'list', '--json'])).stdout);
+  expect(agents).toMatchObject([{ name: 'db-agent', online: true, resources: ['orders-db'] }]);
+
+  const elsewhere = join(mkdtempSync(join(hoop.folder, 'elsewhere-')), 'agent.yaml');
+  copyFileSync(hoop.agentFile, elsewhere);
+  expect(await restart(elsewhere)).toMatch(/^nothing: its resources belong to another agent/);
+  await hoop.remove();
+  await server.stop();
 });
 
 test.each([

@@ -105,10 +105,10 @@ export class Deployment {
   }
 
   /** The first time on a free port, then on the same. */
-  async startGateway(): Promise<Role> {
+  async startGateway(args: string[] = []): Promise<Role> {
     const listen = this.url === '' ? '127.0.0.1:0' : new URL(this.url).host;
     const agent = this.#within ? ['--agent', this.agentFile] : [];
-    this.gateway = this.role(['gateway', 'start', '--data-dir', this.dataDir, '--listen', listen, ...agent]);
+    this.gateway = this.role(['gateway', 'start', '--data-dir', this.dataDir, '--listen', listen, ...agent, ...args]);
     [, this.url = ''] = await this.gateway.says(/^hoop gateway (\S+) ·/m);
     return this.gateway;
   }
