@@ -53,6 +53,7 @@ export class GatewaySession {
   #draining: Refusal | undefined;
   #ordinal = 0;
   #ending: Promise<void> | undefined;
+  #end: SessionEnd | undefined;
   #resolveEnded!: (end: SessionEnd) => void;
   /** The same for all streams. */
   readonly #durable: () => Promise<void>;
@@ -85,7 +86,7 @@ export class GatewaySession {
     const isTooMany = this.#running - this.#refused >= limits.streamsPerSessionMax;
     if (isTooMany && this.#refused >= limits.streamsRefusedMax) return duplex.reset(tooMany.message);
     // What comes when the session ends is turned away, and nobody waits for it: else the end could be put off for ever.
-    if (this.#ending) return void this.#take(duplex).catch((error: unknown) => this.#broken(duplex, error));
+    if (this.#end) return void this.#take(duplex).catch((error: unknown) => this.#broken(duplex, error));
     this.#running++;
     if (isTooMany) this.#refused++;
     const over = () => this.#over(isTooMany);
@@ -114,7 +115,8 @@ export class GatewaySession {
 
   /** Ends all streams, seals the recording. Idempotent: the first reason stands. */
   end(end: SessionEnd): Promise<void> {
-    this.#ending ??= this.#finish(end);
+    this.#end ??= end;
+    this.#ending ??= this.#finish(this.#end);
     return this.#ending;
   }
 
@@ -138,8 +140,8 @@ export class GatewaySession {
   /** Resolves when the stream has said what it is: with its life, unless it is turned away. */
   async #take(duplex: Duplex, refusal?: Refusal): Promise<{ run: Promise<void> } | undefined> {
     const { value: open, rest: client } = await this.#readOpen(duplex);
-    if (!this.#ending) return { run: this.#serve(client, open, this.#draining ?? refusal) };
-    this.#turnAway(client); // it ended meanwhile: nobody would end this stream any more
+    if (!this.#end) return { run: this.#serve(client, open, this.#draining ?? refusal) };
+    this.#turnAway(client, this.#end); // it ended meanwhile: nobody would end this stream any more
     return undefined;
   }
 
@@ -179,12 +181,9 @@ export class GatewaySession {
   }
 
   /** The record is sealed, or is about to be: the client is told, and nobody waits for it. */
-  #turnAway(client: Duplex): void {
-    const refused = this.parts.protocol.frontend.refuse(
-      client,
-      'HOOP_SESSION_ENDED',
-      'the session is ending; connect again',
-    );
+  #turnAway(client: Duplex, { message, final }: SessionEnd): void {
+    const told = `the session is ending: ${message}${final ? '' : '; connect again'}`;
+    const refused = this.parts.protocol.frontend.refuse(client, 'HOOP_SESSION_ENDED', told);
     void refused.then(() => endSoon(client));
     resetAfter(client, limits.lingerMillis, 'the session ended');
   }

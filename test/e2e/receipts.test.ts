@@ -134,6 +134,8 @@ test('a data directory that was put back from an old copy is found out by the re
   await restartGateway();
   const session = await work();
   await whenKept(session);
+  // What the agent says of a log that was put back are leaves too: they must not make it as long again before the client has asked.
+  for (let count = 0; count < 3; count++) await work();
   await whenKept(await work());
   await deployment.gateway.kill('SIGTERM');
   expect(await deployment.alice.run(['verify', deployment.dataDir])).toMatchObject({ code: 0 });
@@ -155,8 +157,12 @@ test('a data directory that was put back from an old copy is found out by the re
   await end(role);
   const said = role.stderr.split('\n').filter((line) => line.startsWith('The gateway'));
   expect(said).toEqual([...new Set(said)]); // once, however often it is asked for
-  await work();
-  expect(await verify()).toEqual([26, 'FORK', 'MISSING_SESSION']);
+  let seen = await verify();
+  while (seen[1] === 'LOG_ROLLBACK') {
+    await work();
+    seen = await verify();
+  }
+  expect(seen).toEqual([26, 'FORK', 'MISSING_SESSION']);
   const asked = await deployment.alice.run(['verify', session, '--json']);
   expect(JSON.parse(asked.stdout)).toMatchObject({ sessions: [{ session, verdict: 'MISSING_SESSION' }] });
 }, 120_000);

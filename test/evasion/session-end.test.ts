@@ -37,7 +37,8 @@ function startSession() {
           cancelKeyBytes: 4,
           greet: () => Buffer.alloc(0),
         }),
-        refuse: async (duplex: Duplex, code: string) => duplex.write(Buffer.from(code)),
+        refuse: async (duplex: Duplex, code: string, message: string) =>
+          duplex.write(Buffer.from(code === 'HOOP_SESSION_ENDED' ? message : code)),
       },
       createDecoder: () => decoderThatPasses((bytes) => (total += bytes)),
     },
@@ -87,6 +88,24 @@ test('a stream that says what it is only after its session ended reaches nothing
   await late.write(restOfOpen);
   expect(await session.ended).toEqual(killed);
   expect(asked).toEqual(['seal']);
+});
+
+test('a stream that comes after the end is told why its session ended, before the client hears of it', async () => {
+  const { session, gateway, client, asked } = startSession();
+  void session.end(killed);
+  const late = client.mux.open();
+  await writeControl(late, { kind: 'stream' });
+  await until(() => gateway.streams.length === 1);
+  session.accept(gateway.streams[0]!);
+  expect(String(await late.read())).toBe('the session is ending: the grant behind this session ended');
+  const lost = startSession();
+  void lost.session.end({ reason: 'agent_lost', message: 'the agent is gone', final: false });
+  const next = lost.client.mux.open();
+  await writeControl(next, { kind: 'stream' });
+  await until(() => lost.gateway.streams.length === 1);
+  lost.session.accept(lost.gateway.streams[0]!);
+  expect(String(await next.read())).toBe('the session is ending: the agent is gone; connect again');
+  expect([...asked, ...lost.asked]).toEqual(['seal', 'seal']);
 });
 
 test('a client that reads nothing cannot keep its session from ending', async () => {
