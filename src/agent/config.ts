@@ -59,7 +59,7 @@ export const ownStateDir = './hoop-agent';
 export async function readAgentConfig(path: string, stateDir?: string): Promise<AgentConfig> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new UserError('HOOP_CONFIG', `cannot read ${path}`, {
-      next: 'name the agent configuration with --config',
+      next: 'name the file with --config of the agent, or --agent of the gateway',
       cause,
     });
   });
