@@ -98,7 +98,7 @@ export class AgentLinks {
     let control: Duplex | undefined;
     try {
       control = await connection.accept();
-      const welcomed = await this.#handshake(control);
+      const welcomed = await this.#handshake(control, colocated);
       const { publicKey, version } = welcomed.hello;
       const witness = canWitness(version) && !colocated ? new WitnessFeed(connection, this.#log) : undefined;
       if (witness) {
@@ -126,7 +126,7 @@ export class AgentLinks {
     for (const link of this.#links.values()) link.close(reason);
   }
 
-  async #handshake(control: Duplex): Promise<Welcomed> {
+  async #handshake(control: Duplex, colocated: boolean): Promise<Welcomed> {
     const { value: hello, rest: afterHello } = await readControl(control, linkHelloSchema);
     checkVersion(hello.version, handshakeVersion, { theirs: 'agent', ours: 'gateway' });
     const nonce = randomBytes(32).toString('base64url');
@@ -138,6 +138,7 @@ export class AgentLinks {
       });
     }
     const agent = this.#identify(hello);
+    if (!colocated && this.#links.get(agent)?.colocated) throw runsWithin(agent);
     const taken = this.#registry.offerResources(agent, hello.agentVersion, hello.resources);
     if (taken.length > 0) this.#log.warn({ agent, taken }, 'resources that belong to another agent are not served');
     await writeControl(control, { kind: 'welcome', version: handshakeVersion, agent });
@@ -153,6 +154,12 @@ export class AgentLinks {
     });
   }
 }
+
+/** Two that take the link from each other would end each other's sessions. */
+const runsWithin = (agent: string) =>
+  new UserError('HOOP_CONFIG', `the agent ${agent} runs in the gateway’s own process (--agent)`, {
+    next: 'leave this one stopped, or start the gateway without --agent',
+  });
 
 interface Welcomed {
   agent: string;

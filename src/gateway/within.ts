@@ -5,7 +5,7 @@ import type { AgentLinks } from './agent-links.ts';
 import type { RecordAct } from './recordings.ts';
 
 /** The agent in the gateway's own process, where its key is not pinned to another name already. */
-export const colocatedAgent = 'colocated';
+const colocatedAgent = 'colocated';
 
 interface WithinParts {
   url: string;
@@ -24,9 +24,10 @@ export function gatewayWithin({ url, links, agents, recordAct, stopping }: Withi
       if (agents.agentByKey(publicKey) !== undefined) return undefined;
       const known = agents.list().find(({ name }) => name === colocatedAgent);
       if (known && known.fingerprint !== null) throw hasAnotherKey(known.fingerprint);
-      if (known) return agents.newJoinToken(colocatedAgent).token; // a run that ended before it had joined
-      const { token } = agents.create(colocatedAgent);
-      await recordAct({ act: 'agent-created', by: 'gateway', via: 'start', subject: { agent: colocatedAgent } });
+      // There without a key: a run that ended before it had joined.
+      const { token } = known ? agents.newJoinToken(colocatedAgent) : agents.create(colocatedAgent);
+      const act = known ? 'join-token-made' : 'agent-created';
+      await recordAct({ act, by: 'gateway', via: 'start', subject: { agent: colocatedAgent } });
       return token;
     },
     link() {

@@ -138,6 +138,13 @@ test('an agent that was a process of its own keeps its name; resources of anothe
   const { agents } = JSON.parse((await hoop.run(['agents', 'list', '--json'])).stdout);
   expect(agents).toMatchObject([{ name: 'db-agent', online: true, resources: ['orders-db'] }]);
 
+  // A process with the same key, left running or started again, does not take the link from the one within.
+  const second = hoop.role(['agent', 'start', '--gateway', hoop.url, '--config', hoop.agentFile]);
+  const { code, stderr } = await second.ended;
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/the agent db-agent runs in the gateway’s own process/);
+  expect(hoop.gateway.stderr).not.toContain('agent link closed');
+
   const elsewhere = join(mkdtempSync(join(hoop.folder, 'elsewhere-')), 'agent.yaml');
   copyFileSync(hoop.agentFile, elsewhere);
   expect(await restart(elsewhere)).toMatch(/^nothing: its resources belong to another agent/);
